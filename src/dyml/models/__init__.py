@@ -1,0 +1,1 @@
+"""Models: backbones, poolings and the embedder."""
