@@ -1,0 +1,135 @@
+"""Cross-Scale Learning (CSL): one reference, the own proxy, against the negatives of every scale."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dyml.errors import InputError
+from dyml.losses._bands import CrossScaleTerms, class_parents
+from dyml.losses.checks import check_batch
+from dyml.taxonomy import Taxonomy
+
+MARGINS = (0.25, 0.35, 0.45)
+SCALE = 32.0
+
+
+def cross_scale_terms(
+    embeddings: Tensor,
+    own: Tensor,
+    proxies: Tensor,
+    lineage: Tensor,
+    margins: Sequence[float],
+    scale: float,
+) -> Tensor:
+    """Compute what `cross_scale_terms_reference` does, at the cost of its three matrix products.
+
+    It makes one pass over the similarities for all scales, holds one B · F array for backward and none of
+    the masks, and never normalises a copy of the proxies. See `dyml.losses._bands` for the way.
+
+    Args:
+        embeddings: (B, D) float16, bfloat16, float32 or float64, unit rows (they are not normalised again).
+        own: (B,) int64, the fine class of each sample.
+        proxies: (F, D) float, normalised here.
+        lineage: (F, L) int64, each fine class' class at every scale; ids 0 … C-1 at each scale.
+        margins: L margins in units of cosine similarity, fine to coarse.
+        scale: the inverse temperature γ.
+
+    Returns:
+        (L, B) terms: float64 if an input is, else float32 (half precision inputs are summed in float32).
+        Differentiable once, in embeddings and proxies.
+
+    Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
+    """
+    parents = class_parents(lineage)
+    return CrossScaleTerms.apply(embeddings, proxies, own, parents, tuple(margins), scale)
+
+
+def cross_scale_loss(
+    embeddings: Tensor,
+    own: Tensor,
+    proxies: Tensor,
+    lineage: Tensor,
+    margins: Sequence[float] = MARGINS,
+    scale: float = SCALE,
+) -> Tensor:
+    """Return the CSL value: the terms of `cross_scale_terms` summed over scales, mean over the batch."""
+    return cross_scale_terms(embeddings, own, proxies, lineage, margins, scale).sum(0).mean()
+
+
+class CrossScaleLoss(nn.Module):
+    """CSL with its proxies, one for each fine class.
+
+    `L = mean_b sum_m log(1 + sum_{j in N_m(b)} exp(scale * (s_bj - s_bp + margins[m])))`, where s are cosine
+    similarities to the proxies, p is the own fine class and N_m the fine classes outside the own class at
+    scale m. A coarser scale should get a larger margin.
+
+    Args:
+        taxonomy: the tree of the training classes.
+        dim: D, the length of the embeddings.
+        margins: one margin a scale, fine to coarse, in units of cosine similarity.
+        scale: the inverse temperature γ.
+
+    Attributes:
+        proxies: Parameter (F, D); row f is fine class f. They need not be of unit length.
+
+    Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781. The default margins and scale
+    are those of HAPPIER's rerun (arXiv 2207.04873).
+
+    >>> taxonomy = Taxonomy.from_labels([[0, 0], [1, 0], [2, 1]], scales=("fine", "coarse"))
+    >>> loss = CrossScaleLoss(taxonomy, dim=8, margins=(0.2, 0.3))
+    >>> x = torch.nn.functional.normalize(torch.randn(4, 8), dim=1)
+    >>> loss(x, torch.tensor([[0, 0], [1, 0], [2, 1], [2, 1]])).shape
+    torch.Size([])
+    """
+
+    lineage: Tensor
+
+    def __init__(
+        self, taxonomy: Taxonomy, dim: int, margins: Sequence[float] = MARGINS, scale: float = SCALE
+    ) -> None:
+        super().__init__()
+        if len(margins) != taxonomy.num_scales:
+            raise InputError(
+                f"margins has {len(margins)} values, but the taxonomy has {taxonomy.num_scales} scales "
+                f"({', '.join(taxonomy.scales)}): give one margin a scale, fine to coarse"
+            )
+        if not scale > 0:
+            raise InputError(f"scale must be positive; got {scale}")
+        self.margins = tuple(float(margin) for margin in margins)
+        self.scale = float(scale)
+        self.proxies = nn.Parameter(torch.empty(taxonomy.num_fine, dim))
+        self.register_buffer("lineage", torch.from_numpy(taxonomy.lineage.copy()), persistent=False)
+        codes = torch.from_numpy(taxonomy.codes)
+        for m, parent in enumerate(class_parents(codes)):
+            self.register_buffer(f"parents{m}", parent, persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the proxies from a normal distribution scaled to about unit length."""
+        nn.init.normal_(self.proxies, std=self.proxies.shape[1] ** -0.5)
+
+    def terms(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the (L, B) terms, one a scale and sample."""
+        check_batch(embeddings, labels, self.lineage, self.proxies.shape[1])
+        parents = tuple(getattr(self, f"parents{m}") for m in range(self.lineage.shape[1]))
+        return CrossScaleTerms.apply(
+            embeddings, self.proxies, labels[:, 0], parents, self.margins, self.scale
+        )
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of a batch: summed over scales, mean over the batch.
+
+        Args:
+            embeddings: (B, D) unit rows.
+            labels: (B, L) int64, rows of the taxonomy's lineage.
+
+        Raises:
+            InputError: shapes or dtypes do not fit, or a row is not in the taxonomy.
+        """
+        return self.terms(embeddings, labels).sum(0).mean()
+
+    def extra_repr(self) -> str:
+        """Show the settings in the module's repr."""
+        classes, dim = self.proxies.shape
+        return f"classes={classes}, dim={dim}, margins={self.margins}, scale={self.scale}"
