@@ -1,0 +1,241 @@
+"""A table on disk (CSV or Parquet) as Arrow columns, with rows that can be named as an editor shows them.
+
+A row number counts the header of a CSV as row 1, so it is what an editor or a spreadsheet shows. Parquet has
+no header, so there the first row is row 1.
+"""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from dyml.errors import ManifestError, shortened
+from dyml.files import atomic_path
+
+# Written by pandas beside the columns when an index is kept; it is never the user's own.
+_PANDAS_INDEX = "__index_level_"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of one file, and how to speak of its rows.
+
+    Attributes:
+        file: where it was read from.
+        columns: the Arrow table; all columns of a CSV are text.
+    """
+
+    file: Path
+    columns: pa.Table
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in the order of the file."""
+        return list(self.columns.column_names)
+
+    def __len__(self) -> int:
+        return int(self.columns.num_rows)
+
+    def text(self, name: str) -> pa.Array:
+        """Return a column as one Arrow array of text; integers become their decimal text.
+
+        Raises:
+            ManifestError: the column holds neither text nor integers.
+        """
+        kind = self.columns.schema.field(name).type
+        inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+        is_text = (
+            pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_string_view(inner)
+        )
+        if not (is_text or pa.types.is_integer(inner) or pa.types.is_null(inner)):
+            raise ManifestError(
+                f"{self.file}: column {name!r} holds {inner} values; it must hold text or integers. "
+                f"Convert it, or name the columns that are scales (--scales fine,middle,coarse)."
+            )
+        column = self.columns.column(name)
+        if pa.types.is_dictionary(kind):
+            column = column.cast(inner)
+        return column.cast(pa.large_string()).combine_chunks()
+
+    def rows(self, indices: Iterable[int], most: int = 5) -> str:
+        """Name rows for a message: `row 7` or `rows 7, 9, 12 and 4 more`.
+
+        Args:
+            indices: 0-based positions in the table.
+            most: how many are named before the rest is counted.
+        """
+        indices = list(indices)
+        numbers = self.row_numbers(indices[:most]) + list(indices[most:])
+        return f"row{'s' if len(indices) > 1 else ''} {shortened(numbers, most)}"
+
+    def row_numbers(self, indices: Iterable[int]) -> list[int]:
+        """Return the row numbers of 0-based positions, as an editor shows them."""
+        if self.file.suffix.lower() != ".csv":
+            return [int(index) + 1 for index in indices]
+        # Blank lines and quoted line breaks make a row's line differ from its position: only a reader knows.
+        starts = _line_starts(self.file.read_bytes().decode("utf-8-sig"))
+        return [starts[int(index) + 1] for index in indices]
+
+
+def read_table(file: Path) -> Table:
+    """Read a `.csv` (UTF-8, comma) or `.parquet` file.
+
+    Raises:
+        ManifestError: the file is missing, empty, not UTF-8, of another kind, or its rows differ in length.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise ManifestError(
+            f"{file}: a manifest is a .csv or a .parquet file; this ends in {suffix or 'nothing'!r}"
+        )
+    try:
+        columns = _read_csv(file) if suffix == ".csv" else _read_parquet(file)
+    except FileNotFoundError as error:
+        raise ManifestError(
+            f"no manifest {file}. `dyml data scan FOLDER` makes one from nested folders."
+        ) from error
+    except OSError as error:
+        raise ManifestError(f"{file}: cannot be read: {error.strerror or error}") from error
+    if columns.num_rows == 0:
+        raise ManifestError(f"{file}: no rows below the header; a manifest needs one row a picture")
+    return Table(file, columns)
+
+
+def write_table(columns: pa.Table, target: Path) -> None:
+    """Write columns as CSV or Parquet by the ending of `target`, atomically.
+
+    Raises:
+        ManifestError: another ending, or a nested column that CSV cannot hold.
+        RunError: the folder cannot be written.
+    """
+    suffix = target.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise ManifestError(f"{target}: a manifest must end in .csv or .parquet")
+    with atomic_path(target) as part:
+        if suffix == ".parquet":
+            pa.parquet.write_table(columns, part)
+            return
+        values = [_csv_values(columns, name, target) for name in columns.column_names]
+        with part.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(columns.column_names)
+            writer.writerows(zip(*values))
+
+
+def _csv_values(columns: pa.Table, name: str, target: Path) -> list[object]:
+    column = columns.column(name)
+    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+        raise ManifestError(
+            f"{target}: CSV cannot hold column {name!r} of {column.type}; write .parquet instead"
+        )
+    values: list[object] = (
+        column.to_numpy(zero_copy_only=False).tolist() if column.null_count == 0 else column.to_pylist()
+    )
+    return values
+
+
+def _read_parquet(file: Path) -> pa.Table:
+    try:
+        columns = pa.parquet.ParquetFile(file).read()
+    except pa.ArrowException as error:
+        raise ManifestError(f"{file}: not a Parquet file that can be read: {error}") from error
+    return columns.select([name for name in columns.column_names if not name.startswith(_PANDAS_INDEX)])
+
+
+def _read_csv(file: Path) -> pa.Table:
+    data = file.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ManifestError(f"{file}: is UTF-16; save it as UTF-8 (in a spreadsheet: 'CSV UTF-8')")
+    header = _header(file, data)
+    try:
+        return pa.csv.read_csv(
+            pa.BufferReader(data),
+            # Without quotes no value can hold a line break, and blocks are then parsed in parallel.
+            parse_options=pa.csv.ParseOptions(newlines_in_values=b'"' in data),
+            convert_options=pa.csv.ConvertOptions(
+                column_types={name: pa.string() for name in header}, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowException as error:
+        raise _explained(file, data, header, error) from error
+
+
+def _header(file: Path, data: bytes) -> list[str]:
+    try:
+        first = next(
+            csv.reader([data.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")]), []
+        )
+    except UnicodeDecodeError as error:
+        raise _not_utf8(file, data, error) from error
+    if not any(name.strip() for name in first):
+        raise ManifestError(
+            f"{file}: is empty; its first row must name the columns (path, the scales, split)"
+        )
+    padded = [name for name in first if name != name.strip()]
+    if padded:
+        raise ManifestError(
+            f"{file}: row 1: blanks around column names: {shortened(map(repr, padded))}. Remove them."
+        )
+    twice = sorted({name for name in first if first.count(name) > 1})
+    if twice:
+        raise ManifestError(
+            f"{file}: row 1: columns named twice: {shortened(map(repr, twice))}. Rename or remove one."
+        )
+    return first
+
+
+def _explained(file: Path, data: bytes, header: list[str], error: Exception) -> ManifestError:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        return _not_utf8(file, data, wrong)
+    reader = csv.reader(io.StringIO(text, newline=""))
+    for record in reader:
+        if record and len(record) != len(header):
+            return ManifestError(
+                f"{file}: row {reader.line_num} has {len(record)} values, the header has "
+                f'{len(header)}. A value that holds a comma must stand in quotes ("a, b").'
+            )
+    return ManifestError(f"{file}: not a CSV file that can be read: {error}")
+
+
+def _not_utf8(file: Path, data: bytes, error: UnicodeDecodeError) -> ManifestError:
+    row = data.count(b"\n", 0, error.start) + 1
+    return ManifestError(
+        f"{file}: row {row} is not UTF-8 (byte 0x{data[error.start]:02x}). Save the file as UTF-8: "
+        f"in a spreadsheet choose 'CSV UTF-8'; or, if it is Latin-1, `iconv -f latin1 -t utf-8`."
+    )
+
+
+def _line_starts(text: str) -> list[int]:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    starts, before = [], 0
+    for record in reader:
+        if record:
+            starts.append(before + 1)
+        before = reader.line_num
+    return starts
+
+
+def encode(text: pa.Array) -> tuple[list[str], np.ndarray]:
+    """Number the distinct values of a text column in sorted order.
+
+    Returns:
+        The distinct values, sorted by code point; and (N,) int64, each row's position in them.
+
+    >>> names, codes = encode(pa.array(["b", "a", "b"]))
+    >>> names, codes.tolist()
+    (['a', 'b'], [1, 0, 1])
+    """
+    encoded = text.fill_null("").dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return [names[i] for i in order], rank[encoded.indices.to_numpy(zero_copy_only=False)]
