@@ -61,7 +61,7 @@ class Taxonomy:
         lineage = np.unique(table, axis=0)
         names = None if names is None else tuple(tuple(str(name) for name in column) for column in names)
         _check_names(lineage, scales, names)
-        _check_nesting(lineage, scales, names)
+        check_nesting(lineage, scales, names)
         _check_dense(lineage[:, 0], scales[0])
         lineage.setflags(write=False)
         return cls(scales, lineage, names)
@@ -216,6 +216,47 @@ def shared_scales(a: Any, b: Any) -> Any:
     return (a == b).sum(-1)
 
 
+def check_nesting(
+    lineage: Ints, scales: Sequence[str], names: tuple[tuple[str, ...], ...] | None = None
+) -> None:
+    """Refuse classes that lie in two classes of the next coarser scale.
+
+    Args:
+        lineage: (F, L) int64, distinct rows in ascending order (as from `np.unique`), finest scale first.
+        scales: L names, fine to coarse.
+        names: per scale, the names of its classes in ascending order of the ids, for the text of the error.
+
+    Raises:
+        TaxonomyError: names the first offending classes and two parents of each.
+    """
+
+    def name(scale: int, class_id: int) -> str:
+        if names is None:
+            return str(class_id)
+        return repr(names[scale][int(np.searchsorted(np.unique(lineage[:, scale]), class_id))])
+
+    for m in range(len(scales) - 1):
+        pairs = np.unique(lineage[:, m : m + 2], axis=0)
+        repeated = np.flatnonzero(pairs[1:, 0] == pairs[:-1, 0])
+        if len(repeated) == 0:
+            continue
+        child, parent = scales[m], scales[m + 1]
+        children = np.unique(pairs[repeated, 0])
+        cases = []
+        for class_id in children[:5]:
+            parents = pairs[pairs[:, 0] == class_id, 1][:2]
+            cases.append(
+                f"{child} {name(m, class_id)} lies in {parent} {name(m + 1, parents[0])}"
+                f" and in {parent} {name(m + 1, parents[1])}"
+            )
+        more = f"; and {len(children) - 5} more" if len(children) > 5 else ""
+        raise TaxonomyError(
+            f"classes do not nest: {'; '.join(cases)}{more}. Every {child} must have one {parent}: correct "
+            f"the rows that are wrong, or, where they are different classes of one name, give each its own "
+            f"(such as '{parent}/{child}')."
+        )
+
+
 def draw_tree(taxonomy: Taxonomy, most: int = 4) -> str:
     """Draw the tree as text, at most `most` branches below each node, the rest counted."""
     counts = ", ".join(f"{n:,} {scale}" for n, scale in zip(taxonomy.num_classes, taxonomy.scales))
@@ -280,34 +321,6 @@ def _check_names(lineage: Ints, scales: tuple[str, ...], names: tuple[tuple[str,
             raise TaxonomyError(
                 f"scale {scale!r} has {len(np.unique(ids))} classes but {len(column)} names were given"
             )
-
-
-def _check_nesting(lineage: Ints, scales: tuple[str, ...], names: tuple[tuple[str, ...], ...] | None) -> None:
-    def name(scale: int, class_id: int) -> str:
-        if names is None:
-            return str(class_id)
-        return repr(names[scale][int(np.searchsorted(np.unique(lineage[:, scale]), class_id))])
-
-    for m in range(len(scales) - 1):
-        pairs = np.unique(lineage[:, m : m + 2], axis=0)
-        repeated = np.flatnonzero(pairs[1:, 0] == pairs[:-1, 0])
-        if len(repeated) == 0:
-            continue
-        child, parent = scales[m], scales[m + 1]
-        children = np.unique(pairs[repeated, 0])
-        cases = []
-        for class_id in children[:5]:
-            parents = pairs[pairs[:, 0] == class_id, 1][:2]
-            cases.append(
-                f"{child} {name(m, class_id)} lies in {parent} {name(m + 1, parents[0])}"
-                f" and in {parent} {name(m + 1, parents[1])}"
-            )
-        more = f"; and {len(children) - 5} more" if len(children) > 5 else ""
-        raise TaxonomyError(
-            f"classes do not nest: {'; '.join(cases)}{more}. Every {child} must have one {parent}: correct "
-            f"the rows that are wrong, or, where they are different classes of one name, give each its own "
-            f"(such as '{parent}/{child}')."
-        )
 
 
 def _check_dense(fine: Ints, scale: str) -> None:
