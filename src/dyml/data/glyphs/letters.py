@@ -3,39 +3,48 @@
 import re
 import unicodedata
 
+_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC")
+
 # Words of a character's name that tell a form of a letter, not the letter.
 _FORMS = (
-    "LATIN GREEK CYRILLIC ARMENIAN HEBREW ARABIC LAO MODIFIER LETTER SMALL CAPITAL SUBSCRIPT SUPERSCRIPT "
-    "EPIGRAPHIC DOUBLE-STRUCK ITALIC SCRIPT BLACK-LETTER MATHEMATICAL SANS-SERIF TURNED REVERSED INVERTED "
-    "ROTATED SIDEWAYS INSULAR LONG DOTLESS BARRED BOTTOM TOP HALF STRETCHED SYMBOL FINAL WIDE TAILLESS "
-    "ARCHAIC LUNATE ISOLATED INITIAL MEDIAL FORM DIALECT-P KOMI"
+    *("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC", "LETTER", "SYMBOL", "MODIFIER", "CAPITAL", "SMALL"),
+    *("SUBSCRIPT", "SUPERSCRIPT", "EPIGRAPHIC", "SANS-SERIF", "INSULAR", "LUNATE", "ARCHAIC", "TAILLESS"),
+    *("TURNED", "REVERSED", "INVERTED", "ROTATED", "SIDEWAYS", "STRETCHED", "BARRED", "DOTLESS", "WIDE"),
+    *("TOP", "BOTTOM", "HALF", "LONG", "FINAL", "ISOLATED", "INITIAL", "MEDIAL", "FORM", "DIALECT-P"),
 )
-_SCRIPTS = {
-    "LATIN": "latin",
-    "GREEK": "greek",
-    "CYRILLIC": "cyrillic",
-    "HEBREW": "hebrew",
-    "ARABIC": "arabic",
-}
 
 # Letters of one shape, or nearly: the first word names the series. A letter not listed is its own series.
 _SERIES = {
+    "latin": (
+        "U U-BAR UE DIAERESIZED-U|G SCRIPT-G|OE LIGATURE-OE OO OI|AV AA AO AU AY|ENG HENG|GAMMA RAMS-HORN|"
+        "K KRA|R YR|THORN WYNN|EZH YOGH LEZH|OPEN-E CLOSED-OPEN-E|ESH SQUAT-ESH ESH-LOOP|L BROKEN-L|"
+        "GLOTTAL-STOP PHARYNGEAL-VOICED-FRICATIVE|ligatures DZ-DIGRAPH DEZH-DIGRAPH TS-DIGRAPH TESH-DIGRAPH "
+        "TC-DIGRAPH FENG-DIGRAPH LS-DIGRAPH LZ-DIGRAPH DB-DIGRAPH QP-DIGRAPH"
+    ),
+    "greek": "SIGMA DOTTED-SIGMA|DELTA LAMDA|PHI PSI|ZETA XI STIGMA|CHI KAPPA KAI|UPSILON NU",
     "cyrillic": (
-        "BE VE HARD-SIGN SOFT-SIGN YERU YAT SEMISOFT-SIGN NEUTRAL-YER|GHE|DE EL DZZE EL-MIDDLE DJE LJE|"
-        "IE IO UKRAINIAN-IE ABKHASIAN-CHE|ZHE DZHE|ZE E KSI ABKHASIAN-DZE|I SHORT-I|KA BASHKIR-KA|EN NJE "
-        "EN-GHE|TSE SHA SHCHA TE-TSE|CHE KHAKASSIAN-CHE TCHE|YUS LITTLE-YUS BIG-YUS IOTIFIED-LITTLE-YUS "
-        "IOTIFIED-BIG-YUS BLENDED-YUS YA|FITA O BARRED-O EF YU|U STRAIGHT-U SHORT-U|OMEGA ROUND-OMEGA OT"
+        "BE VE HARD-SIGN SOFT-SIGN YERU YAT SEMISOFT-SIGN NEUTRAL-YER|GHE|DE EL DZZE EL-MIDDLE LJE KOMI-LJE "
+        "SOFT-DE SOFT-EL|TSHE DJE SHHA|KOMI-DE KOMI-DJE|IE UKRAINIAN-IE IOTIFIED-E ABKHASIAN-CHE|ZHE DZHE|"
+        "ZE E KSI ABKHASIAN-DZE KOMI-ZJE KOMI-DZJE|I SHORT-I|KA BASHKIR-KA ALEUT-KA|EM SOFT-EM|EN NJE "
+        "KOMI-NJE LIGATURE-EN-GHE|O BARRED-O EF YU FITA MONOCULAR-O|TSE SHA SHCHA|CHE KHAKASSIAN-CHE|"
+        "TE LIGATURE-TE-TSE TWE|U STRAIGHT-U SHORT-U|OMEGA ROUND-OMEGA BROAD-OMEGA OT|YUS LITTLE-YUS BIG-YUS "
+        "IOTIFIED-LITTLE-YUS IOTIFIED-BIG-YUS BLENDED-YUS YA IOTIFIED-A"
     ),
     "hebrew": (
-        "ALEF AYIN TSADI ALTERNATIVE-AYIN|BET KAF PE|GIMEL NUN|DALET RESH|HE HET TAV|VAV ZAYIN YOD "
-        "YIDDISH-DOUBLE-VAV YIDDISH-DOUBLE-YOD YIDDISH-VAV-YOD YIDDISH-YOD-YOD|SAMEKH MEM TET|SHIN|LAMED QOF"
+        "ALEF AYIN TSADI ALTERNATIVE-AYIN|BET KAF PE|GIMEL NUN|DALET RESH|HE HET TAV|LAMED QOF|"
+        "SAMEKH MEM TET|VAV ZAYIN YOD LIGATURE-YIDDISH-DOUBLE-VAV LIGATURE-YIDDISH-DOUBLE-YOD "
+        "LIGATURE-YIDDISH-VAV-YOD"
     ),
     "arabic": (
         "BEH TEH THEH PEH TTEH TTEHEH TEHEH BEEH BEHEH PEHEH|JEEM HAH KHAH TCHEH NYEH DYEH TCHEHEH|"
         "DAL THAL DDAL DAHAL DDAHAL DUL|REH ZAIN RREH JEH|SEEN SHEEN|SAD DAD|TAH ZAH|AIN GHAIN|"
-        "FEH QAF VEH PEHEH|KAF KEHEH GAF NG GUEH NGOEH|NOON|HEH TEH-MARBUTA|WAW U OE YU KIRGHIZ-OE VE|"
-        "YEH ALEF-MAKSURA FARSI-YEH E HIGH-HAMZA-YEH|ALEF|LAM LIGATURE-LAM"
+        "FEH QAF VEH|KAF KEHEH GAF NG GUEH NGOEH|NOON NOON-GHUNNA|HEH TEH-MARBUTA|WAW MEEM U OE YU|"
+        "YEH ALEF-MAKSURA FARSI-YEH E HIGH-HAMZA-YEH"
     ),
+}
+_SERIES_OF = {
+    script: {name: series.split()[0] for series in table.split("|") for name in series.split()}
+    for script, table in _SERIES.items()
 }
 
 
@@ -56,45 +65,44 @@ def letter(code: int) -> tuple[str, str] | None:
         return "armenian", _armenian_case(name)
     if name.startswith("LAO "):
         return "lao", _lao_kind(name)
+    if "ARABIC-INDIC DIGIT" in name:
+        return "arabic", "digits"
     return _alphabetic(chr(code), name)
 
 
 def _alphabetic(character: str, name: str) -> tuple[str, str] | None:
-    if "CIRCLED" in name or "DIGIT" in name or "NUMERAL" in name:
+    if unicodedata.category(character)[0] != "L":
         return None
     bases = [c for c in unicodedata.normalize("NFKD", character) if unicodedata.category(c)[0] == "L"]
-    if not bases:
-        return None
     names = [unicodedata.name(base) for base in bases]
-    script = next((_SCRIPTS[word] for word in names[0].split() if word in _SCRIPTS), None)
-    script = "latin" if script is None and names[0].startswith("MODIFIER LETTER") else script
-    if script is None:
-        script = (
-            "latin" if re.match(r"(TURNED|ROTATED|REVERSED) (SANS-SERIF )?(CAPITAL|SMALL)", name) else None
-        )
+    script = _script(names[0]) if names else None
     if script is None:
         return None
-    letters = {_series(script, _letter_name(n)) for n in names}
-    if len(bases) > 1 and script in ("latin", "armenian"):
+    series = [_series(script, _letter_name(base)) for base in names]
+    if script == "latin" and len(bases) > 1:
         return script, "ligatures"
-    return script, sorted(letters)[0] if len(letters) == 1 else _series(script, _letter_name(names[0]))
+    return script, series[0]
+
+
+def _script(name: str) -> str | None:
+    # Names such as TURNED CAPITAL F and MODIFIER LETTER GLOTTAL STOP leave the script unsaid.
+    if re.match(r"MODIFIER LETTER |(TURNED|ROTATED|REVERSED) (SANS-SERIF )?(CAPITAL|SMALL) ", name):
+        return next((s.lower() for s in _SCRIPTS if s in name.split()), "latin")
+    return next((s.lower() for s in _SCRIPTS if s in name.split()), None)
 
 
 def _letter_name(name: str) -> str:
-    words = [word for word in name.split(" WITH ")[0].split() if word not in _FORMS.split()]
+    words = [word for word in name.split(" WITH ")[0].split() if word not in _FORMS]
     return "-".join(words) or "other"
 
 
 def _series(script: str, letter_name: str) -> str:
-    for series in _SERIES.get(script, "").split("|"):
-        if letter_name in series.split():
-            return series.split()[0]
-    return letter_name
+    return _SERIES_OF[script].get(letter_name, letter_name)
 
 
 def _syllable_series(name: str) -> str:
     words = name.removeprefix("CANADIAN SYLLABICS ").split()
-    if "FINAL" in words or len(words[-1]) == 0:
+    if "FINAL" in words:
         return "finals"
     consonants = re.match(r"[^AEIOU]*", words[-1].split("-")[-1])
     series = consonants.group(0) if consonants else ""
