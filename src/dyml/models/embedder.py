@@ -1,0 +1,195 @@
+"""The embedder: pictures to L2-normalised vectors, saved and loaded as a model folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from dyml.errors import InputError, RunError
+from dyml.files import atomic_path
+from dyml.models.backbones import make_backbone
+from dyml.models.pooling import make_pooling
+from dyml.taxonomy import Taxonomy
+
+WEIGHTS, CONFIG, TAXONOMY = "model.safetensors", "config.json", "taxonomy.json"
+COLOUR_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's, which timm's weights expect
+GREY_STATISTICS = ((0.5,), (0.25,))
+
+
+class Embedder(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="dyml",
+    tags=["metric-learning", "image-retrieval", "hierarchical"],
+    pipeline_tag="image-feature-extraction",
+):
+    """Backbone, pooling and head: pictures (B, C, H, W) to unit vectors (B, dim).
+
+    `normalize(projection(layer_norm(pooling(backbone((pictures - mean) / std)))))`
+
+    Args:
+        backbone: a timm name, or `dyml_small`.
+        dim: D, the length of the vectors.
+        pooling: `avg`, `max`, `avgmax` (their sum) or `gem` (generalised mean).
+        layer_norm: normalise the pooled features before the projection.
+        pretrained: start from timm's published weights (downloads them).
+        channels: 1 (grey) or 3 (colour).
+        image_size: the side of the pictures in pixels.
+        resize: what the shorter side is resized to before the centre crop; by default `image_size`.
+        mean: per channel, in units of pixel values from 0 to 1; by default ImageNet's for colour.
+        std: likewise.
+        backbone_args: further arguments of the backbone, such as `{"width": 32}` for `dyml_small`.
+
+    Attributes:
+        taxonomy: the classes it was trained on, or None.
+
+    Raises:
+        ConfigError: no such backbone or pooling.
+
+    >>> embedder = Embedder("dyml_small", dim=64, channels=1, image_size=32)
+    >>> embedder(torch.zeros(2, 1, 32, 32, dtype=torch.uint8)).shape
+    torch.Size([2, 64])
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        dim: int = 128,
+        pooling: str = "avg",
+        layer_norm: bool = False,
+        pretrained: bool = False,
+        channels: int = 3,
+        image_size: int = 224,
+        resize: int | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        backbone_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.dim, self.channels, self.image_size = dim, channels, image_size
+        self.resize = resize or image_size
+        self.backbone = make_backbone(backbone, channels, image_size, pretrained, backbone_args)
+        self.pooling = make_pooling(pooling)
+        features = int(self.backbone.num_features)  # type: ignore[arg-type]
+        self.layer_norm = nn.LayerNorm(features) if layer_norm else nn.Identity()
+        self.projection = nn.Linear(features, dim)
+        usual = COLOUR_STATISTICS if channels == 3 else GREY_STATISTICS
+        for name, given, default in (("mean", mean, usual[0]), ("std", std, usual[1])):
+            values = torch.tensor(tuple(given or default), dtype=torch.float32)
+            self.register_buffer(name, values.view(1, -1, 1, 1), persistent=False)
+        self.taxonomy: Taxonomy | None = None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embed a batch.
+
+        Args:
+            images: (B, channels, H, W), uint8 from 0 to 255 or floating point from 0 to 1.
+
+        Returns:
+            (B, dim) float32 unit rows, also under autocast.
+
+        Raises:
+            InputError: another shape or dtype.
+        """
+        if images.ndim != 4 or images.shape[1] != self.channels:
+            raise InputError(f"images must be (B, {self.channels}, H, W); got {tuple(images.shape)}")
+        if images.dtype == torch.uint8:
+            images = images.to(self.mean.dtype).div_(255)
+        elif not images.is_floating_point():
+            raise InputError(f"images must be uint8 or floating point from 0 to 1; got {images.dtype}")
+        features = self.pooling(self.backbone((images - self.mean) / self.std))
+        return normalize(self.projection(self.layer_norm(features)).float(), dim=1)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        from safetensors.torch import save_file
+
+        tensors = {name: value.contiguous() for name, value in self.state_dict().items()}
+        with atomic_path(save_directory / WEIGHTS) as part:
+            save_file(tensors, part, metadata={"format": "pt"})
+        if self.taxonomy is not None:
+            self.taxonomy.save(save_directory / TAXONOMY)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
+        """Load a model folder, or a model of that name from the Hugging Face hub.
+
+        A folder needs no network. See `huggingface_hub.ModelHubMixin.from_pretrained` for the options.
+
+        Raises:
+            RunError: there is no such folder or model, or its files cannot be read.
+        """
+        source = pretrained_model_name_or_path
+        folder = Path(source)
+        if folder.is_dir():
+            for name in (CONFIG, WEIGHTS):
+                if not (folder / name).is_file():
+                    raise RunError(f"{folder} is not a model folder: it has no {name}")
+        elif folder.exists() or folder.is_absolute() or str(source).startswith("."):
+            raise RunError(f"no model folder {source}")
+        try:
+            return super().from_pretrained(source, **kwargs)
+        except json.JSONDecodeError as error:
+            raise RunError(f"{folder / CONFIG} is not JSON: {error}") from error
+        except (HfHubHTTPError, HFValidationError, FileNotFoundError, ConnectionError) as error:
+            raise RunError(
+                f"no model folder {source}, and the hub has no such model or cannot be reached: {error}"
+            ) from error
+
+    @classmethod
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+        map_location: str = "cpu",
+        strict: bool = True,
+        **model_kwargs: Any,
+    ) -> Self:
+        """Build the model, without published weights, and fill it from safetensors alone, never a pickle."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        def fetch(name: str) -> Path:
+            if Path(model_id).is_dir():
+                return Path(model_id) / name
+            return Path(
+                hf_hub_download(
+                    model_id,
+                    name,
+                    revision=revision,
+                    cache_dir=cache_dir,
+                    force_download=force_download,
+                    local_files_only=local_files_only,
+                    token=token,
+                )
+            )
+
+        try:
+            model = cls(**{**model_kwargs, "pretrained": False})
+        except TypeError as error:
+            raise RunError(f"{fetch(CONFIG)} does not describe an embedder: {error}") from error
+        weights = fetch(WEIGHTS)
+        try:
+            model.load_state_dict(load_file(weights, device=map_location), strict=strict)
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise RunError(f"{weights} does not fit the {CONFIG} beside it: {error}") from error
+        try:
+            taxonomy = fetch(TAXONOMY)
+        except HfHubHTTPError:
+            taxonomy = weights.with_name(TAXONOMY)
+        if taxonomy.is_file():
+            model.taxonomy = Taxonomy.load(taxonomy)
+        return model.to(map_location).eval()
