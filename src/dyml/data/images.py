@@ -104,14 +104,14 @@ def decode_image(stream: BinaryIO, name: str, channels: int = 3, min_size: int |
             raise
         except Image.UnidentifiedImageError as error:
             raise RefusedImage(
-                f"{name}: is not a picture of a known format ({', '.join(FORMATS)}). Convert it, or "
-                f"remove its row."
+                f"{name}: is none of {', '.join(FORMATS)}, or is cut short in its header. Convert it or "
+                f"fetch it again, or remove its row."
             ) from error
         except Image.DecompressionBombError as error:
             raise _too_large(name, re.search(r"\d+", str(error))) from error
         # Pillow's decoders raise nearly anything on damaged bytes (SyntaxError, struct.error, IndexError, …).
         except Exception as error:
-            raise _damaged(name, error) from error
+            raise _damaged(stream, name, error) from error
 
 
 def _flattened(image: Image.Image, mode: str, name: str) -> Image.Image:
@@ -155,13 +155,21 @@ def _too_large(name: str, number: re.Match[str] | None) -> RefusedImage:
     )
 
 
-def _damaged(name: str, error: Exception) -> RefusedImage:
+def _damaged(stream: BinaryIO, name: str, error: Exception) -> RefusedImage:
     reason = str(error) or type(error).__name__
-    if "truncated" in reason.lower():
+    if "truncated" in reason.lower() or _webp_cut_short(stream):
         return RefusedImage(
             f"{name}: is cut short ({reason}). Fetch it again, or remove its row.", "truncated"
         )
     return RefusedImage(f"{name}: is damaged ({reason}). Fetch it again, or remove its row.")
+
+
+def _webp_cut_short(stream: BinaryIO) -> bool:
+    # WebP's decoder does not say so itself; the first twelve bytes hold the length that the file should have.
+    stream.seek(0)
+    head = stream.read(12)
+    should = int.from_bytes(head[4:8], "little") + 8
+    return head[:4] == b"RIFF" and head[8:] == b"WEBP" and stream.seek(0, 2) < should
 
 
 _silencer: tuple[str, None, type[Warning], re.Pattern[str], int] = (

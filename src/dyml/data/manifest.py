@@ -113,7 +113,10 @@ class Manifest:
 
 
 def read_manifest(
-    path: str | Path, scales: Sequence[str] | None = None, root: str | Path | None = None
+    path: str | Path,
+    scales: Sequence[str] | None = None,
+    root: str | Path | None = None,
+    use_split: bool = True,
 ) -> Manifest:
     """Read and check a manifest.
 
@@ -122,6 +125,7 @@ def read_manifest(
         scales: the label columns, fine to coarse. None takes every column but `path` and `split`, ordered by
             their number of classes.
         root: the folder that paths are relative to, where it is not the manifest's own.
+        use_split: False leaves a split column aside, unread.
 
     Raises:
         ManifestError: the file cannot be read as a manifest; the text names the file, the rows and the mend.
@@ -131,7 +135,7 @@ def read_manifest(
     if "path" not in table.names:
         raise ManifestError(_no_path_column(table))
     paths = checked_paths(table)
-    split = checked_split(table)
+    split = checked_split(table) if use_split else None
     columns = {name: checked_labels(table, name) for name in chosen_scales(table, scales)}
     order = (
         list(columns)

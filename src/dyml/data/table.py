@@ -71,16 +71,17 @@ class Table:
             most: how many are named before the rest is counted.
         """
         indices = list(indices)
-        numbers = self.row_numbers(indices[:most]) + list(indices[most:])
+        numbers = row_numbers(self.file, indices[:most]) + indices[most:]
         return f"row{'s' if len(indices) > 1 else ''} {shortened(numbers, most)}"
 
-    def row_numbers(self, indices: Iterable[int]) -> list[int]:
-        """Return the row numbers of 0-based positions, as an editor shows them."""
-        if self.file.suffix.lower() != ".csv":
-            return [int(index) + 1 for index in indices]
-        # Blank lines and quoted line breaks make a row's line differ from its position: only a reader knows.
-        starts = _line_starts(self.file.read_bytes().decode("utf-8-sig"))
-        return [starts[int(index) + 1] for index in indices]
+
+def row_numbers(file: Path, indices: Iterable[int]) -> list[int]:
+    """Return the row numbers of 0-based positions in a table file, as an editor shows them."""
+    if file.suffix.lower() != ".csv":
+        return [int(index) + 1 for index in indices]
+    # Blank lines and quoted line breaks make a row's line differ from its position: only a reader knows.
+    starts = _line_starts(file.read_bytes().decode("utf-8-sig"))
+    return [starts[int(index) + 1] for index in indices]
 
 
 def read_table(file: Path) -> Table:
