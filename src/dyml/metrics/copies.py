@@ -1,0 +1,66 @@
+"""Find equal vectors in the gallery, so that they can be given equal similarities.
+
+A matrix product adds up the columns at its edges in another order than those inside. So two equal vectors may
+get similarities that differ in the last digit, and the order of copies would hang on block sizes and thread
+counts. Here every copy takes over the similarity of the first of its kind.
+"""
+
+import torch
+from torch import Tensor
+
+from dyml.metrics.vectors import CHECK_ROWS, Vectors
+
+SKETCH_COLUMNS = 4
+
+
+def find_copies(vectors: Vectors) -> tuple[Tensor, Tensor]:
+    """Return the positions that hold a copy of an earlier vector, and the position of the first such vector.
+
+    Vectors are compared as they enter the product. A digest of a few columns picks out suspects, a digest of
+    all columns groups them, and a comparison in full confirms the groups.
+
+    Returns:
+        Two (n,) int64 tensors on the device of the vectors.
+    """
+    step = max(1, vectors.dim // SKETCH_COLUMNS)
+    starts = range(0, len(vectors), CHECK_ROWS)
+    sketch = torch.cat([_digest(vectors.rows(at, at + CHECK_ROWS)[:, ::step]) for at in starts])
+    suspects = _repeated(sketch)
+    if len(suspects) == 0:
+        return suspects, suspects
+    chunks = suspects.split(CHECK_ROWS)
+    order, first = _group(torch.cat([_digest(vectors.at(chunk)) for chunk in chunks]))
+    copies, originals = suspects[order], suspects[first]
+    same = [
+        (vectors.at(a) == vectors.at(b)).all(1)
+        for a, b in zip(copies.split(CHECK_ROWS), originals.split(CHECK_ROWS))
+    ]
+    confirmed = torch.cat(same)
+    return copies[confirmed], originals[confirmed]
+
+
+def _digest(rows: Tensor) -> Tensor:
+    """Mix the bits of every row into one int64; equal rows have equal digests."""
+    # Adding 0 turns −0 into 0: both count as equal, so both must look alike.
+    words = (rows + 0.0).view(torch.int32 if rows.dtype == torch.float32 else torch.int64).to(torch.int64)
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.randint(-(2**62), 2**62, (rows.shape[1],), generator=generator) * 2 + 1
+    mixed = (words ^ (words >> 17)) * factors.to(rows.device)
+    return (mixed ^ (mixed >> 29)).sum(1)
+
+
+def _repeated(keys: Tensor) -> Tensor:
+    """Return, ascending, the positions whose key occurs more than once."""
+    _, inverse, counts = torch.unique(keys, return_inverse=True, return_counts=True)
+    return torch.nonzero(counts[inverse] > 1)[:, 0]
+
+
+def _group(keys: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the positions whose key occurred before, and for each the first position of that key."""
+    order = keys.argsort(stable=True)
+    ordered = keys[order]
+    begins = torch.ones(len(keys), dtype=torch.bool, device=keys.device)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    starts = torch.nonzero(begins)[:, 0]
+    first = order[starts][begins.cumsum(0) - 1]
+    return order[~begins], first[~begins]

@@ -1,0 +1,82 @@
+"""Similarities of a block of queries with the whole gallery, by matrix products in bounded memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dyml.metrics.copies import find_copies
+from dyml.metrics.vectors import Vectors
+
+COPY_ROWS = 32
+
+
+class Gallery:
+    """The gallery, prepared once where it fits into `budget` bytes, else tile by tile for every block."""
+
+    def __init__(self, vectors: Vectors, budget: int) -> None:
+        self.vectors = vectors
+        row_bytes = vectors.dim * torch.finfo(vectors.dtype).bits // 8
+        self.tile_rows = max(1, budget // row_bytes)
+        self.copies, self.originals = find_copies(vectors)
+        self._held = vectors.rows(0, len(vectors)) if self.tile_rows >= len(vectors) else None
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def tiles(self) -> Iterator[tuple[int, Tensor]]:
+        """Yield the position of the first row and the prepared rows of every tile."""
+        if self._held is not None:
+            yield 0, self._held
+            return
+        for start in range(0, len(self), self.tile_rows):
+            yield start, self.vectors.rows(start, start + self.tile_rows)
+
+
+def similarity_blocks(queries: Vectors, gallery: Gallery, rows: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield the similarities of `rows` queries after `rows` queries.
+
+    Equal vectors of the gallery have equal similarities.
+
+    Args:
+        queries: Q of them.
+        gallery: N items.
+        rows: B; the last block may have fewer.
+
+    Yields:
+        The first query of the block, and (B, N) similarities. The next block reuses their memory.
+    """
+    out = torch.empty(0)
+    for start in range(0, len(queries), rows):
+        block = queries.rows(start, start + rows)
+        if start == 0:
+            out = torch.empty(len(block), len(gallery), dtype=block.dtype, device=block.device)
+        for column, tile in gallery.tiles():
+            _product(block, tile, out[: len(block), column : column + len(tile)])
+        found = out[: len(block)]
+        if len(gallery.copies):
+            # A few rows at a time, so that what is taken over needs no second block.
+            for part in found.split(COPY_ROWS):
+                part[:, gallery.copies] = part[:, gallery.originals]
+        yield start, found
+
+
+def _product(block: Tensor, tile: Tensor, out: Tensor) -> None:
+    if block.device.type == "cpu":
+        # numpy's BLAS keeps full precision whatever torch's settings are, and is the faster one on many CPUs.
+        np.matmul(block.numpy(), tile.numpy().T, out=out.numpy())
+    else:
+        with _full_precision():
+            torch.mm(block, tile.T, out=out)
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

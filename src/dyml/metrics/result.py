@@ -1,0 +1,149 @@
+"""What an evaluation found: a row of measures per scale, their mean over scales, and the graded measures."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dyml.errors import InputError
+from dyml.files import write_json
+from dyml.metrics.inputs import RESERVED, checked_scales
+from dyml.metrics.measures import MULTI, Floats, Scores, mean_without_nan, single_names
+
+COUNTS = ("queries", "without relevant")
+
+Row = Mapping[str, float | None]
+PerQuery = Mapping[str, Mapping[str, Floats]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Measures of one evaluation; values are shares in 0 … 1.
+
+    Attributes:
+        scales: names, fine to coarse.
+        by_scale: per scale, the measures by name, averaged over the queries that have a relevant item there;
+            with `queries`, how many these are, and `without relevant`, how many were left out. A measure is
+            None where no query has one.
+        overall: the mean over the scales that have values.
+        multi: H-AP, NDCG and graded ASI over all scales, averaged over the queries with a related item.
+        per_query: per scale and under "multi", every query's values as (Q,) float64 by name, NaN where it was
+            left out; None unless it was asked for. It is not part of the saved form.
+    """
+
+    scales: tuple[str, ...]
+    by_scale: Mapping[str, Row]
+    overall: Row
+    multi: Row
+    per_query: PerQuery | None = None
+
+    @classmethod
+    def from_scores(
+        cls, scores: Scores, scales: tuple[str, ...], ks: tuple[int, ...], keep: bool
+    ) -> "Result":
+        """Average the values of every query.
+
+        Args:
+            scores: the measures of every query.
+            scales: names, fine to coarse.
+            ks: the k of CMC@k.
+            keep: keep the values of every query.
+
+        Raises:
+            InputError: no query has a relevant item at any scale.
+        """
+        names = single_names(ks)
+        by_scale: dict[str, Row] = {}
+        per_query: dict[str, dict[str, Floats]] = {}
+        for m, scale in enumerate(scales):
+            columns = {name: scores.single[:, m, i] for i, name in enumerate(names)}
+            left_out = sum(map(math.isnan, columns["mAP"]))
+            means = {name: mean_without_nan(column) for name, column in columns.items()}
+            by_scale[scale] = {
+                **means,
+                "queries": len(scores.single) - left_out,
+                "without relevant": left_out,
+            }
+            per_query[scale] = columns
+        if all(row["queries"] == 0 for row in by_scale.values()):
+            raise InputError(
+                f"no query has a relevant item in the gallery at any of {', '.join(scales)}: "
+                f"are the labels of both numbered alike?"
+            )
+        per_query["multi"] = {name: scores.multi[:, i] for i, name in enumerate(MULTI)}
+        multi = {name: mean_without_nan(column) for name, column in per_query["multi"].items()}
+        return cls(scales, by_scale, _mean_of_rows(by_scale), multi, per_query if keep else None)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return plain dictionaries: one per scale, then "overall" and "multi"; missing values are None."""
+        rows = {scale: dict(self.by_scale[scale]) for scale in self.scales}
+        return {**rows, "overall": dict(self.overall), "multi": dict(self.multi)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Mapping[str, Any]]) -> "Result":
+        """Rebuild a result from `to_dict`.
+
+        Raises:
+            InputError: the dictionary has not that form.
+        """
+        try:
+            scales = checked_scales([key for key in value if key not in RESERVED])
+            rows = {scale: dict(value[scale]) for scale in scales}
+            return cls(scales, rows, dict(value["overall"]), dict(value["multi"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not an evaluation result: {type(error).__name__}: {error}") from error
+
+    def to_json(self, path: str | Path) -> None:
+        """Write `to_dict` as JSON, atomically."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> "Result":
+        """Read a result written by `to_json`."""
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise InputError(f"no result file {path}") from error
+        except (UnicodeDecodeError, json.JSONDecodeError, InputError) as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def table(self) -> str:
+        """Draw the result as text, in percent: a row per scale, the overall row, then the graded measures."""
+        names = [name for name in self.overall if name not in COUNTS]
+        head = ["scale", *names, "queries", "left out"]
+        rows = [
+            [scale, *(_percent(row[name]) for name in names), *(f"{row[name]:,.0f}" for name in COUNTS)]
+            for scale, row in self.by_scale.items()
+        ]
+        rows.append(["overall", *(_percent(self.overall[name]) for name in names), "", ""])
+        widths = [max(map(len, column)) for column in zip(head, *rows)]
+        lines = [_line(row, widths) for row in (head, *rows)]
+        rule = "─" * len(lines[0])
+        graded = "   ".join(f"{name} {_percent(value)}" for name, value in self.multi.items())
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], "", f"over all scales   {graded}"])
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def _mean_of_rows(by_scale: Mapping[str, Row]) -> dict[str, float | None]:
+    names = [name for name in next(iter(by_scale.values())) if name not in COUNTS]
+    means: dict[str, float | None] = {}
+    for name in names:
+        there = [value for row in by_scale.values() if (value := row[name]) is not None]
+        means[name] = sum(there) / len(there) if there else None
+    return means
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f}"
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    first, *others = (
+        cell.ljust(width) if i == 0 else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(cells, widths))
+    )
+    return "  ".join([first, *others]).rstrip()
