@@ -53,4 +53,4 @@ def shortened(items: Iterable[object], most: int = 5) -> str:
     """
     items = list(items)
     head = ", ".join(str(item) for item in items[:most])
-    return head if len(items) <= most else f"{head} and {len(items) - most} more"
+    return head if len(items) <= most else f"{head} and {len(items) - most:,} more"
