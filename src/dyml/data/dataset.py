@@ -1,0 +1,218 @@
+"""Pictures of a manifest as torch datasets: opened one by one, or decoded once into memory.
+
+Both give (image, labels, index). Both take positions, or `Draw`s of position and augmentation seed.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from dyml.data.augment import fit_size
+from dyml.data.images import open_image
+from dyml.data.manifest import Manifest
+from dyml.data.samplers import Draw
+from dyml.errors import InputError
+
+MAX_BYTES = 4 * 2**30
+_CHUNK = 32  # pictures of one task: large enough to hide the cost of handing it out
+
+
+class Batch(NamedTuple):
+    """Collated pictures: images (B, C, H, W), labels (B, L) int64 finest first, index (B,) int64."""
+
+    images: Tensor
+    labels: Tensor
+    index: Tensor  # type: ignore[assignment]  # hides tuple.index, which a batch has no use for
+
+
+class ImageDataset(Dataset[tuple[Any, Tensor, int]]):
+    """The pictures of a manifest, opened when they are asked for.
+
+    Args:
+        manifest: the pictures and their labels.
+        transform: from a picture to a tensor, such as `train_transform(…)`; None gives the uint8 tensor
+            (channels, H, W) of the picture as it is.
+        channels: 3 for RGB, 1 for grey.
+        min_size: pixels that the shorter side is needed in; large JPEGs are then decoded smaller, much faster
+            and with slightly other values. None decodes every pixel.
+
+    Raises:
+        ImageError: on access, a picture that cannot be opened; the text names its file.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        transform: Callable[[Any], Any] | None = None,
+        channels: int = 3,
+        min_size: int | None = None,
+    ) -> None:
+        self.manifest, self.channels, self.min_size = manifest, channels, min_size
+        self.transform = _as_tensor if transform is None else transform
+        self.labels = torch.from_numpy(manifest.labels.copy())
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def __getitem__(self, item: int | Draw) -> tuple[Any, Tensor, int]:
+        """Return (image, labels (L,) int64, index).
+
+        A `Draw` seeds torch's generator for this one picture and restores it after, so that its augmentation
+        is the same whatever the workers; a plain position leaves chance to the caller.
+        """
+        index = item.index if isinstance(item, Draw) else item
+        picture = open_image(self.manifest.full_path(index), self.channels, self.min_size)
+        if isinstance(item, Draw):
+            with seeded(item.seed):
+                return self.transform(picture), self.labels[index], index
+        return self.transform(picture), self.labels[index], index
+
+
+class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
+    """The pictures of a manifest, decoded once into one uint8 tensor: for small pictures and many epochs.
+
+    Pictures are brought to size as `eval_transform` does.
+
+    A batch is one indexing operation and comes collated, so a loader must use `collate`. The seeds of `Draw`s
+    are not used here: augmentation of whole batches (`BatchAugment`) follows after. Worker processes share
+    the tensor.
+
+    Args:
+        manifest: the pictures and their labels.
+        size: side of the pictures in pixels.
+        channels: 3 for RGB, 1 for grey.
+        squash: keep whole pictures and give up their proportions, instead of cutting out the centre.
+        max_bytes: how much memory the pictures may take.
+        threads: decoding threads; None means one a processor core.
+        progress: show a progress bar where stderr is a terminal.
+
+    Attributes:
+        images: (N, channels, size, size) uint8.
+        labels: (N, L) int64, finest scale first.
+
+    Raises:
+        InputError: the pictures would take more memory than `max_bytes`; nothing is decoded then.
+        ImageError: a picture that cannot be opened; the text names its file.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        size: int,
+        channels: int = 3,
+        squash: bool = False,
+        max_bytes: int = MAX_BYTES,
+        threads: int | None = None,
+        progress: bool = True,
+    ) -> None:
+        self.manifest, self.size, self.channels = manifest, size, channels
+        needed = ram_bytes(len(manifest), size, channels)
+        if needed > max_bytes:
+            raise InputError(
+                f"{len(manifest):,} pictures of {size} × {size} × {channels} take {needed / 2**30:.2f} GB of "
+                f"memory, more than max_bytes allows ({max_bytes / 2**30:.2f} GB). Choose a smaller size, raise "
+                "max_bytes, or open pictures one by one (ImageDataset)."
+            )
+        self.labels = torch.from_numpy(manifest.labels.copy())
+        self.images = torch.empty((len(manifest), channels, size, size), dtype=torch.uint8)
+        decode_all(manifest, self.images, squash, threads, progress)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, item: int | Draw) -> tuple[Tensor, Tensor, int]:
+        index = item.index if isinstance(item, Draw) else item
+        return self.images[index], self.labels[index], index
+
+    def __getitems__(self, items: Sequence[int | Draw]) -> Batch:
+        """Return a whole batch, collated."""
+        index = torch.tensor([item.index if isinstance(item, Draw) else item for item in items])
+        return Batch(self.images[index], self.labels[index], index)
+
+
+def collate(batch: Any) -> Batch:
+    """Collate items of either dataset; a batch that comes collated passes through.
+
+    Use it as a loader's `collate_fn`.
+    """
+    return batch if isinstance(batch, Batch) else Batch(*default_collate(batch))
+
+
+def ram_bytes(count: int, size: int, channels: int = 3) -> int:
+    """Return the bytes that a `RamDataset` of `count` pictures takes."""
+    return count * channels * size * size
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's CPU generator inside the block and put its state back after."""
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+
+
+def decode_all(
+    manifest: Manifest,
+    images: Tensor,
+    squash: bool = False,
+    threads: int | None = None,
+    progress: bool = True,
+) -> None:
+    """Decode every picture into its row of `images`, in threads (decoders release the interpreter).
+
+    Args:
+        manifest: N pictures.
+        images: (N, 1 or 3, S, S) uint8, filled in place.
+        squash: keep whole pictures and give up their proportions.
+        threads: None means one a processor core.
+        progress: show a progress bar where stderr is a terminal.
+
+    Raises:
+        ImageError: of the first picture found that cannot be opened; the rest is not tried.
+    """
+    count, channels, size = images.shape[:3]
+
+    def decode(start: int) -> int:
+        stop = min(start + _CHUNK, count)
+        for index in range(start, stop):
+            # Twice the size keeps the values close to those of a whole decoding.
+            picture = open_image(manifest.full_path(index), channels, min_size=2 * size)
+            images[index] = _as_tensor(fit_size(picture, size, squash=squash))
+        return stop - start
+
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool, _bar(count, progress) as advance:
+        futures = [pool.submit(decode, start) for start in range(0, count, _CHUNK)]
+        try:
+            for future in as_completed(futures):
+                advance(future.result())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _as_tensor(picture: Image.Image) -> Tensor:
+    pixels = np.array(picture)
+    return torch.from_numpy(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+@contextmanager
+def _bar(total: int, progress: bool) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("decoding pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    shown = progress and sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done: bar.advance(task, done)
