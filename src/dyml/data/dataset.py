@@ -119,8 +119,8 @@ class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
         if needed > max_bytes:
             raise InputError(
                 f"{len(manifest):,} pictures of {size} × {size} × {channels} take {needed / 2**30:.2f} GB of "
-                f"memory, more than max_bytes allows ({max_bytes / 2**30:.2f} GB). Choose a smaller size, raise "
-                "max_bytes, or open pictures one by one (ImageDataset)."
+                f"memory, more than max_bytes allows ({max_bytes / 2**30:.2f} GB). Choose a smaller size, "
+                "raise max_bytes, or open pictures one by one (ImageDataset)."
             )
         self.labels = torch.from_numpy(manifest.labels.copy())
         self.images = torch.empty((len(manifest), channels, size, size), dtype=torch.uint8)
