@@ -48,6 +48,6 @@ def check_arguments(target: Any, args: Iterable[str], given: Collection[str], wh
     for name in args:
         if name not in free:
             raise ConfigError(
-                f"{what}: {target.__name__} has no option {name!r}.{suggest(name, free)} "
+                f"{what}: {getattr(target, '__name__', target)} has no option {name!r}.{suggest(name, free)} "
                 f"It has: {', '.join(free) or 'none'}"
             )
