@@ -1,0 +1,70 @@
+"""The command line: it parses, calls the library, prints. Commands import what they need when they run."""
+
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from dyml import __version__
+from dyml.cli import data, demo, evaluate, train
+from dyml.errors import DymlError
+
+app = typer.Typer(
+    name="dyml",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data.app, name="data")
+app.command("train", context_settings=train.CONTEXT)(train.train)
+app.command("eval", context_settings=evaluate.CONTEXT)(evaluate.evaluate)
+app.command("demo")(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dyml {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Dynamic metric learning: one image embedding whose distances work at several semantic scales at once.
+
+    **Start here**
+
+    - `dyml demo` trains on built-in glyphs and shows what comes out.
+
+    - `dyml data scan FOLDER` makes a manifest of your pictures in `coarse/middle/fine/*.jpg`;
+      `dyml data split` and `dyml data check` prepare it.
+
+    - `dyml train --config photos --data.root FOLDER` trains; `dyml eval RUN` judges.
+    """
+
+
+def main() -> None:
+    """Run the command line; a user's mistake prints one line and exits with 2."""
+    try:
+        status = app(standalone_mode=False)
+    except DymlError as error:
+        _fail(f"Error: {error}", 2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("Interrupted.", 130)
+    except BrokenPipeError:
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(text: str, status: int) -> None:
+    typer.echo(text, err=True)
+    sys.exit(status)

@@ -1,0 +1,63 @@
+"""Embed batches of pictures, or a whole manifest."""
+
+import math
+import sys
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from dyml.data.augment import eval_transform
+from dyml.data.manifest import Manifest
+from dyml.data.streaming import picture_batches
+from dyml.models.embedder import Embedder
+
+
+@torch.inference_mode()
+def embed_batches(embedder: Embedder, batches: Iterable[Tensor]) -> NDArray[np.float32]:
+    """Embed pictures in evaluation mode, on the device that the embedder is on.
+
+    Args:
+        embedder: left in the mode that it was in.
+        batches: (B, C, H, W) uint8 or floating point pictures, at the embedder's size.
+
+    Returns:
+        (N, dim) float32 unit rows.
+    """
+    training = embedder.training
+    device = embedder.mean.device
+    embedder.eval()
+    try:
+        rows = [embedder(images.to(device, non_blocking=True)).cpu() for images in batches]
+    finally:
+        embedder.train(training)
+    return torch.cat(rows).numpy() if rows else np.empty((0, embedder.dim), np.float32)
+
+
+def embed_manifest(
+    embedder: Embedder, manifest: Manifest, batch_size: int = 256, progress: str | None = None
+) -> NDArray[np.float32]:
+    """Embed the pictures of a manifest, in its order.
+
+    Args:
+        embedder: says how pictures are brought to size, too.
+        manifest: the N pictures.
+        batch_size: pictures at a time.
+        progress: what a progress bar on stderr says; None: no bar.
+
+    Returns:
+        (N, dim) float32 unit rows.
+
+    Raises:
+        ImageError: a picture cannot be opened; the text names its file.
+    """
+    transform = eval_transform(embedder.image_size, embedder.channels, embedder.resize)
+    batches: Iterable[Tensor] = picture_batches(manifest, transform, batch_size, embedder.channels)
+    if progress is not None and sys.stderr.isatty():
+        total = math.ceil(len(manifest) / batch_size)
+        batches = track(batches, progress, total=total, console=Console(stderr=True), transient=True)
+    return embed_batches(embedder, batches)

@@ -1,0 +1,82 @@
+"""From a configuration to the parts of a run: embedder, loss, sampler, optimiser."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from dyml.data.manifest import Manifest
+from dyml.errors import ConfigError
+from dyml.imports import check_arguments, import_name
+from dyml.models import Embedder
+from dyml.taxonomy import Taxonomy
+from dyml.training.config import Config, Named, OptimConfig
+
+
+def make(section: Named, what: str, **given: Any) -> Any:
+    """Call what a section names with what the caller gives and the section's own options.
+
+    Raises:
+        ConfigError: it cannot be imported, does not take an option, or refuses a value.
+    """
+    target = import_name(section.type)
+    check_arguments(target, section.args, given, what)
+    try:
+        return target(**given, **section.args)
+    except TypeError as error:
+        raise ConfigError(f"{what}: {section.type} cannot be made: {error}") from error
+
+
+def build_embedder(config: Config, taxonomy: Taxonomy) -> Embedder:
+    """Make the embedder of a run, its weights drawn by the run's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        embedder = Embedder(
+            config.model.backbone,
+            dim=config.model.dim,
+            pooling=config.model.pooling,
+            layer_norm=config.model.layer_norm,
+            pretrained=config.model.pretrained,
+            channels=config.data.channels,
+            image_size=config.data.size,
+            resize=config.data.resize,
+            backbone_args=config.model.backbone_args or None,
+        )
+    embedder.taxonomy = taxonomy
+    return embedder
+
+
+def build_loss(config: Config, taxonomy: Taxonomy) -> nn.Module:
+    """Make the loss of a run, its proxies drawn by the run's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed + 1)
+        return make(config.loss, "loss", taxonomy=taxonomy, dim=config.model.dim)
+
+
+def build_sampler(config: Config, manifest: Manifest, rank: int = 0, world_size: int = 1) -> Any:
+    """Make the batch sampler of a run over the training manifest.
+
+    A sampler over all scales is given the label table, any other the finest classes.
+    """
+    over_scales = config.sampler.type.endswith("ThreePartSampler")
+    return make(
+        config.sampler,
+        "sampler",
+        labels=manifest.labels if over_scales else manifest.labels[:, 0],
+        seed=config.train.seed,
+        rank=rank,
+        world_size=world_size,
+    )
+
+
+def build_optimizer(config: OptimConfig, embedder: nn.Module, loss: nn.Module) -> Optimizer:
+    """Make the optimiser: weights decay, biases and norms do not, proxies have a rate of their own."""
+    trained = [p for p in embedder.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": list(loss.parameters()), "lr": config.proxy_lr or config.lr, "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return make(config, "optim", params=groups, lr=config.lr)

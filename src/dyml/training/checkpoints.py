@@ -1,0 +1,106 @@
+"""Checkpoints that survive a kill: one file, replaced whole, written between two steps."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
+from torch import Tensor
+
+from dyml.errors import RunError
+from dyml.files import atomic_path
+
+LAST = "last.ckpt"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, then renames; reads tensors and plain values, never a pickle."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write the checkpoint whole or not at all."""
+        with atomic_path(path) as part:
+            torch.save(checkpoint, part)
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read a checkpoint.
+
+        Raises:
+            RunError: it cannot be read as one.
+        """
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, ValueError, EOFError) as error:
+            raise RunError(f"{path} cannot be read as a checkpoint: {error}") from error
+
+
+class Checkpoints(Checkpoint):
+    """Saves `last.ckpt` every so many minutes and with the last batch of every epoch.
+
+    It always saves at the same place in a step: after the weights, the averaged weights and the schedule have
+    moved. So a resumed run goes on exactly behind the step that it holds.
+
+    Args:
+        folder: where the file lies.
+        minutes: the longest time between two checkpoints.
+        fingerprint: of the taxonomy; a checkpoint of another one is refused.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, folder: Path, minutes: float, fingerprint: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.path = folder / LAST
+        self.seconds = 60 * minutes
+        self.fingerprint = fingerprint
+        self.clock = clock
+        self._saved_at = clock()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save when it is time."""
+        if trainer.is_last_batch or self.clock() - self._saved_at >= self.seconds:
+            trainer.save_checkpoint(self.path)
+            self._saved_at = self.clock()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the file needs to be recognised by."""
+        return {"fingerprint": self.fingerprint}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuse the checkpoint of another taxonomy."""
+        check_fingerprint(state_dict["fingerprint"], self.fingerprint, self.path)
+
+
+def check_fingerprint(saved: str, here: str, path: Path) -> None:
+    """Raise RunError unless a checkpoint was made with the taxonomy in use."""
+    if saved != here:
+        raise RunError(
+            f"{path} was made with another taxonomy ({saved}) than the data here gives ({here}): the "
+            f"classes, their names or the training split have changed. Resume with the data it was "
+            f"started with, or start a new run"
+        )
+
+
+class AveragedWeights(WeightAveraging):
+    """Keeps an exponential moving average of the weights; validation and the final model use it.
+
+    The decay grows from 0.1 to `decay` over the first steps, so that the start is forgotten soon. Integer
+    buffers are copied, not averaged.
+
+    Args:
+        decay: the share of the old average that every step keeps.
+    """
+
+    def __init__(self, decay: float) -> None:
+        def average(averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+            if not averaged.is_floating_point():
+                return current
+            share = min(decay, (1 + int(steps)) / (10 + int(steps)))
+            return torch.lerp(current, averaged, share)
+
+        super().__init__(avg_fn=average)

@@ -1,0 +1,104 @@
+"""The pictures of a run: the training batches by number of step, the test pictures in order."""
+
+from typing import Any
+
+import lightning as L
+from torch.utils.data import DataLoader
+
+from dyml.data.augment import eval_transform, train_transform
+from dyml.data.dataset import ImageDataset, RamDataset, collate
+from dyml.data.glyphs import glyph_cache
+from dyml.data.manifest import Manifest, read_manifest
+from dyml.data.samplers import SeededBatches
+from dyml.training.build import build_sampler
+from dyml.training.config import Config, DataConfig
+
+
+def open_manifest(config: DataConfig) -> Manifest:
+    """Read the manifest that a configuration names, or the built-in glyphs."""
+    root = glyph_cache(config.size) if config.root is None else config.root
+    return read_manifest(root if config.manifest is None else root / config.manifest, config.scales)
+
+
+class StepLoader(DataLoader):
+    """A loader whose place in an epoch follows from the trainer's step: it needs no state."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: see `PictureData.train_dataloader`."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take nothing."""
+
+
+class PictureData(L.LightningDataModule):
+    """Reads the manifest at once (so that its faults show before anything starts) and pictures with `load`.
+
+    Args:
+        config: the run's settings.
+
+    Attributes:
+        train: manifest of the training split.
+        test: manifest of the test split.
+        validation: manifest of what is measured during training.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        manifest = open_manifest(config.data)
+        self.train = manifest.only(config.data.train)
+        self.test = manifest.only(config.data.test)
+        watched = config.data.validation or config.data.test
+        self.validation = self.test if watched == config.data.test else manifest.only(watched)
+        self.batches_per_epoch = len(build_sampler(config, self.train))
+        self._train_pictures: ImageDataset | RamDataset | None = None
+
+    def load(self) -> None:
+        """Get the training pictures ready: decode them into memory, or check nothing and open them later.
+
+        Raises:
+            ImageError: a picture cannot be opened; the text names its file.
+            InputError: they would take too much memory.
+        """
+        settings = self.config.data
+        if self._train_pictures is not None:
+            return
+        if settings.ram:
+            self._train_pictures = RamDataset(self.train, settings.resize or settings.size, settings.channels)
+        else:
+            transform = train_transform(self.config.augment, settings.size, settings.channels)
+            self._train_pictures = ImageDataset(self.train, transform, settings.channels)
+
+    def train_dataloader(self) -> StepLoader:
+        """Return the batches from the trainer's step on.
+
+        Which pictures a step sees, and their augmentation, follow from its number alone. So a resumed run
+        needs nothing but that number to go on as if it had never stopped.
+        """
+        self.load()
+        assert self._train_pictures is not None
+        assert self.trainer is not None
+        sampler = build_sampler(self.config, self.train, self.trainer.global_rank, self.trainer.world_size)
+        epoch, start = divmod(self.trainer.global_step, len(sampler))
+        sampler.set_epoch(epoch)
+        sampler.start_batch = start
+        workers = 0 if self.config.data.ram else self.config.data.workers
+        return StepLoader(
+            self._train_pictures,
+            batch_sampler=SeededBatches(sampler, self.config.train.seed),
+            collate_fn=collate,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the validation pictures, in order, decoded once if there is memory for them."""
+        settings = self.config.data
+        if settings.ram and settings.resize in (None, settings.size):
+            pictures: Any = RamDataset(self.validation, settings.size, settings.channels)
+        else:
+            transform = eval_transform(settings.size, settings.channels, settings.resize)
+            pictures = ImageDataset(self.validation, transform, settings.channels)
+        return DataLoader(pictures, batch_size=self.config.eval.batch_size, collate_fn=collate)

@@ -1,0 +1,150 @@
+"""Judge an embedder on pictures: after a run, or any time later."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from torch.nn.functional import adaptive_avg_pool2d
+
+from dyml.data.augment import eval_transform
+from dyml.data.manifest import Manifest, read_manifest
+from dyml.data.streaming import picture_batches
+from dyml.errors import RunError
+from dyml.files import write_json
+from dyml.metrics import Result, evaluate
+from dyml.models import Embedder
+from dyml.models.embedding import embed_manifest
+from dyml.training.build import build_embedder
+from dyml.training.config import Config, load_config
+from dyml.training.datamodule import open_manifest
+from dyml.training.folder import RunFolder
+
+HUB = "hub:"
+RAW_SIDE = 16
+
+
+def judge_run(
+    config: Config,
+    folder: RunFolder,
+    manifest: Manifest,
+    embedder: Embedder,
+    console: Console,
+    report: bool = True,
+) -> tuple[Result, dict[str, Result]]:
+    """Measure a trained embedder and its baselines on the test pictures; write metrics.json and the report.
+
+    Returns:
+        The result, and the baselines' by name: the same network untrained, and raw pixels.
+    """
+    batch = config.eval.batch_size
+    embeddings = embed_manifest(embedder, manifest, batch, "embedding test pictures")
+    result = evaluate(embeddings, manifest.labels, scales=manifest.scales)
+    untrained = build_embedder(config, manifest.taxonomy).to(embedder.mean.device)
+    vectors = {
+        "untrained": embed_manifest(untrained, manifest, batch, "embedding with the untrained network"),
+        "raw pixels": raw_pixels(manifest, config.data.size, config.data.channels),
+    }
+    baselines = {name: evaluate(v, manifest.labels, scales=manifest.scales) for name, v in vectors.items()}
+    write_json(
+        folder.metrics,
+        {
+            "test": result.to_dict(),
+            "baselines": {name: baseline.to_dict() for name, baseline in baselines.items()},
+            "split": config.data.test,
+            "pictures": len(manifest),
+        },
+    )
+    if report:
+        from dyml.report import write_report
+
+        console.print("writing the report …")
+        write_report(
+            folder.report,
+            title=f"dyml: {folder.path.name}",
+            result=result,
+            embeddings=embeddings,
+            manifest=manifest,
+            baselines=baselines,
+            curves=folder.curves,
+            settings=config.model_dump(mode="json"),
+        )
+    return result, baselines
+
+
+def judge(
+    source: str,
+    root: Path | None = None,
+    table: str | None = None,
+    split: str | None = None,
+    batch_size: int = 256,
+    report: Path | None = None,
+) -> Result:
+    """Measure the embedder of a run or model folder, leave-one-out, on a split of a manifest.
+
+    Args:
+        source: a run folder, a model folder, or `hub:NAME`.
+        root: the folder of pictures; None: the run's own.
+        table: the manifest in it; None: the usual one.
+        split: the rows to judge; None: the run's test split, or all rows where nothing names one; `all`: all.
+        batch_size: pictures at a time.
+        report: write an HTML report to this file.
+
+    Raises:
+        RunError: there is no run or model, or no data is named.
+        ManifestError: the data cannot be read, or has no such split.
+    """
+    embedder, config = open_source(source)
+    if root is None and config is None:
+        raise RunError(f"{source} is a model without data: name a folder of pictures with --data")
+    if root is None:
+        assert config is not None
+        manifest = open_manifest(config.data)
+    else:
+        manifest = read_manifest(root if table is None else root / table, _scales(embedder, config))
+    wanted = split or (config.data.test if config is not None and manifest.split is not None else "all")
+    if wanted != "all":
+        manifest = manifest.only(wanted)
+    embeddings = embed_manifest(embedder, manifest, batch_size, "embedding")
+    result = evaluate(embeddings, manifest.labels, scales=manifest.scales)
+    if report is not None:
+        from dyml.report import write_report
+
+        write_report(report, title=f"dyml: {source}", result=result, embeddings=embeddings, manifest=manifest)
+    return result
+
+
+def open_source(source: str) -> tuple[Embedder, Config | None]:
+    """Load the embedder of a run folder, a model folder or `hub:NAME`, and the run's settings if it has some.
+
+    Raises:
+        RunError: it is none of these, or its training has not ended.
+    """
+    if source.startswith(HUB):
+        return Embedder.from_pretrained(source.removeprefix(HUB)), None
+    folder = RunFolder(Path(source))
+    if not folder.path.is_dir():
+        raise RunError(
+            f"no run or model folder {source}. (A model on the Hugging Face hub is named {HUB}NAME.)"
+        )
+    if not folder.config.is_file():
+        return Embedder.from_pretrained(folder.path), None
+    if not folder.model.is_dir():
+        raise RunError(f"{source} has no model yet: go on training with `dyml train --resume {source}`")
+    return Embedder.from_pretrained(folder.model), load_config(folder.config)
+
+
+def raw_pixels(manifest: Manifest, size: int, channels: int) -> NDArray[np.float32]:
+    """Return each picture as a vector of its pixels, averaged down to 16 × 16, less their mean: (N, D)."""
+    batches = picture_batches(manifest, eval_transform(size, channels), 256, channels)
+    rows = [adaptive_avg_pool2d(images.float(), min(RAW_SIDE, size)).flatten(1) for images in batches]
+    pixels = torch.cat(rows)
+    return (pixels - pixels.mean(1, keepdim=True)).numpy()
+
+
+def _scales(embedder: Embedder, config: Config | None) -> Any:
+    if config is not None and config.data.scales is not None:
+        return config.data.scales
+    return None if embedder.taxonomy is None else embedder.taxonomy.scales

@@ -1,0 +1,99 @@
+"""One training step: augment, embed, loss. The step's number alone decides its random draws."""
+
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dyml.data.batch_augment import BatchAugment
+from dyml.errors import RunError
+from dyml.metrics import Result, evaluate
+from dyml.models import Embedder
+from dyml.training.build import build_optimizer
+from dyml.training.config import Config
+from dyml.training.schedule import warmup_cosine
+
+Batch = tuple[Tensor, Tensor, Tensor]  # pictures uint8 (B, C, H, W), labels (B, L), rows (B,)
+
+
+class EmbeddingModule(L.LightningModule):
+    """Trains an embedder with a loss over several scales.
+
+    Args:
+        config: the run's settings.
+        embedder: what is trained.
+        loss: `loss(embeddings, labels) -> scalar`; its parameters are trained, too.
+        total_steps: the length of the schedule.
+    """
+
+    def __init__(self, config: Config, embedder: Embedder, loss: nn.Module, total_steps: int) -> None:
+        super().__init__()
+        self.config = config
+        self.embedder = embedder
+        self.loss = loss
+        self.total_steps = total_steps
+        self.augment = (
+            BatchAugment(config.augment, config.data.size, config.data.padding) if config.data.ram else None
+        )
+        self.last_validation: Result | None = None
+        self._validated: list[tuple[Tensor, Tensor]] = []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch.
+
+        Raises:
+            RunError: the loss is not finite; names the step.
+        """
+        images, labels, _ = batch
+        seed = step_seed(self.config.train.seed, self.global_step, self.global_rank)
+        torch.manual_seed(seed)
+        if self.augment is not None:
+            images = self.augment(images, seed)
+        loss = self.loss(self.embedder(images), labels)
+        if not torch.isfinite(loss):
+            raise RunError(
+                f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}). The run "
+                f"stops here; its last checkpoint is from before. Try a lower --optim.lr (now "
+                f"{self.config.optim.lr:g}), a longer --optim.warmup, or --optim.clip 1"
+            )
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Embed a batch of the validation pictures."""
+        images, labels, _ = batch
+        self._validated.append((self.embedder(images).float().cpu(), labels.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Measure the validation pictures, leave-one-out, and log the overall figures."""
+        embeddings, labels = (torch.cat(parts) for parts in zip(*self._validated))
+        self._validated.clear()
+        assert self.embedder.taxonomy is not None
+        self.last_validation = evaluate(embeddings, labels, scales=self.embedder.taxonomy.scales)
+        values = self.last_validation.to_dict()
+        for name in ("mAP", "ASI", "CMC@1"):
+            for scale in (*self.embedder.taxonomy.scales, "overall"):
+                if (value := values[scale][name]) is not None:
+                    self.log(f"validation {scale} {name}", value, rank_zero_only=True)
+
+    def configure_optimizers(self) -> Any:
+        """Make the optimiser and the schedule, which moves with every step."""
+        optimizer = build_optimizer(self.config.optim, self.embedder, self.loss)
+        total = self.total_steps
+        warmup = round(self.config.optim.warmup * total)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: warmup_cosine(step, total, warmup)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        """Shorten the embedder's gradient; proxies have unit directions and are left alone."""
+        if self.config.optim.clip is not None:
+            nn.utils.clip_grad_norm_(self.embedder.parameters(), self.config.optim.clip)
+
+
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """Return a seed of 63 bits for one step of one rank; equal arguments give equal seeds."""
+    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0] >> 1)

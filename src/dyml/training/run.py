@@ -1,0 +1,155 @@
+"""A whole run: train, save the model, judge it, write the report; or take a stopped one up again."""
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
+
+from dyml.errors import RunError
+from dyml.files import write_json, write_text
+from dyml.metrics import Result
+from dyml.training.build import build_embedder, build_loss
+from dyml.training.checkpoints import AtomicCheckpointIO, AveragedWeights, Checkpoints, check_fingerprint
+from dyml.training.config import Config, dump_text, load_config
+from dyml.training.curves import CurveLogger
+from dyml.training.datamodule import PictureData
+from dyml.training.folder import RunFolder, describe_environment
+from dyml.training.judge import judge_run
+from dyml.training.module import EmbeddingModule
+from dyml.training.progress import ProgressLine
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gives.
+
+    Attributes:
+        folder: where everything lies.
+        result: the measures on the test split.
+        baselines: the same for what it is compared with.
+    """
+
+    folder: RunFolder
+    result: Result
+    baselines: dict[str, Result]
+
+
+def train(config: Config, run: Path, console: Console | None = None, report: bool = True) -> Outcome:
+    """Train from the start in a new folder.
+
+    Args:
+        config: the settings.
+        run: a folder that does not exist, or is empty.
+        console: where progress is shown; stderr by default.
+        report: write report.html, too.
+
+    Raises:
+        RunError: the folder is in use or cannot be written, or the loss is not finite.
+        ManifestError, ConfigError: the data or the settings do not fit.
+    """
+    folder = RunFolder(run)
+    folder.check_new()
+    data = PictureData(config)
+    write_text(folder.config, dump_text(config))
+    return _go(config, folder, data, console, report)
+
+
+def resume(run: Path, console: Console | None = None, report: bool = True) -> Outcome:
+    """Go on with a run that was stopped, from its last checkpoint, with its own settings.
+
+    Raises:
+        RunError: there is no run, or its checkpoint belongs to another taxonomy or cannot be read.
+    """
+    folder = RunFolder(run)
+    folder.check_resumable()
+    config = load_config(folder.config)
+    return _go(config, folder, PictureData(config), console, report)
+
+
+def _go(
+    config: Config, folder: RunFolder, data: PictureData, console: Console | None, report: bool
+) -> Outcome:
+    console = console or Console(stderr=True)
+    if config.train.threads is not None:
+        torch.set_num_threads(config.train.threads)
+    write_json(folder.environment, describe_environment())
+    module = _fit(config, folder, data, console)
+    module.embedder.save_pretrained(folder.model)
+    result, baselines = judge_run(config, folder, data.test, module.embedder, console, report)
+    return Outcome(folder, result, baselines)
+
+
+def _fit(config: Config, folder: RunFolder, data: PictureData, console: Console) -> EmbeddingModule:
+    data.load()
+    taxonomy = data.train.taxonomy
+    total_steps = data.batches_per_epoch * config.train.epochs
+    checkpoint = folder.checkpoint if folder.checkpoint.exists() else None
+    module = EmbeddingModule(
+        config, build_embedder(config, taxonomy), build_loss(config, taxonomy), total_steps
+    )
+    curves = CurveLogger(folder.curves)
+    if checkpoint is not None:
+        curves.go_on_from(_checkpoint_step(checkpoint, taxonomy.fingerprint))
+    progress = ProgressLine(total_steps, console)
+    callbacks: list[L.Callback] = [
+        progress,
+        Checkpoints(folder.path, config.train.checkpoint_minutes, taxonomy.fingerprint),
+    ]
+    if config.train.ema is not None:
+        callbacks.append(AveragedWeights(config.train.ema))
+    with _quiet_lightning():
+        trainer = L.Trainer(
+            max_epochs=config.train.epochs,
+            accelerator=config.train.accelerator,
+            devices=config.train.devices,
+            precision=config.train.precision,
+            callbacks=callbacks,
+            logger=[curves, TensorBoardLogger(folder.tensorboard, name="", version="")],
+            plugins=[AtomicCheckpointIO()],
+            check_val_every_n_epoch=config.train.validate_every,
+            limit_val_batches=None if config.train.validate_every else 0,
+            log_every_n_steps=max(1, total_steps // 400),
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        started = time.perf_counter()
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    if trainer.interrupted:
+        raise RunError(f"interrupted; go on with `dyml train --resume {folder.path}`")
+    seconds = time.perf_counter() - started
+    console.print(f"trained {total_steps:,} steps in {seconds:,.0f} s ({progress.speed:,.0f} pictures/s)")
+    return module
+
+
+def _checkpoint_step(path: Path, fingerprint: str) -> int:
+    checkpoint: dict[str, Any] = AtomicCheckpointIO().load_checkpoint(path)
+    for name, state in checkpoint["callbacks"].items():
+        if name.startswith(Checkpoints.__name__):
+            check_fingerprint(state["fingerprint"], fingerprint, path)
+    return int(checkpoint["global_step"])
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Keep what Lightning says to itself: advice on workers and devices that this run has already decided."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
