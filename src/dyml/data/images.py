@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image
 
-from dyml.errors import ImageError, InputError
+from dyml.errors import DymlError, ImageError, InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 ENDINGS = frozenset(
@@ -73,6 +73,8 @@ def open_image(path: str | Path, channels: int = 3, min_size: int | None = None)
             raise RefusedImage(f"{path}: is empty (0 bytes). Fetch it again, or remove its row.", "empty")
         with path.open("rb") as stream:
             return decode_image(stream, str(path), channels, min_size)
+    except DymlError:
+        raise
     except FileNotFoundError as error:
         raise RefusedImage(
             f"{path}: no such file. Correct the path, or remove its row.", "missing"
@@ -89,6 +91,8 @@ def decode_image(stream: BinaryIO, name: str, channels: int = 3, min_size: int |
     """
     if channels not in (1, 3):
         raise InputError(f"channels must be 3 (RGB) or 1 (grey); got {channels}")
+    if min_size is not None and min_size < 1:
+        raise InputError(f"min_size must be 1 pixel or more; got {min_size}")
     with _pillow_warnings_silenced():
         try:
             with Image.open(stream, formats=FORMATS) as image:

@@ -6,7 +6,9 @@ no header, so there the first row is row 1.
 
 import csv
 import io
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from dyml.files import atomic_path
 
 # Written by pandas beside the columns when an index is kept; it is never the user's own.
 _PANDAS_INDEX = "__index_level_"
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,10 @@ def row_numbers(file: Path, indices: Iterable[int]) -> list[int]:
     if file.suffix.lower() != ".csv":
         return [int(index) + 1 for index in indices]
     # Blank lines and quoted line breaks make a row's line differ from its position: only a reader knows.
-    starts = _line_starts(file.read_bytes().decode("utf-8-sig"))
+    try:
+        starts = [number for number, _ in _records(file.read_bytes().decode("utf-8-sig"))]
+    except csv.Error:
+        return [int(index) + 2 for index in indices]
     return [starts[int(index) + 1] for index in indices]
 
 
@@ -168,12 +174,11 @@ def _read_csv(file: Path) -> pa.Table:
 
 
 def _header(file: Path, data: bytes) -> list[str]:
+    line = re.split(rb"[\r\n]", data.removeprefix(_BOM).lstrip(b"\r\n"), maxsplit=1)[0]
     try:
-        first = next(
-            csv.reader([data.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")]), []
-        )
+        first = next(csv.reader([line.decode()]), [])
     except UnicodeDecodeError as error:
-        raise _not_utf8(file, data, error) from error
+        raise _not_utf8(file, data, data.index(line) + error.start) from error
     if not any(name.strip() for name in first):
         raise ManifestError(
             f"{file}: is empty; its first row must name the columns (path, the scales, split)"
@@ -193,35 +198,35 @@ def _header(file: Path, data: bytes) -> list[str]:
 
 def _explained(file: Path, data: bytes, header: list[str], error: Exception) -> ManifestError:
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as wrong:
-        return _not_utf8(file, data, wrong)
-    reader = csv.reader(io.StringIO(text, newline=""))
-    for record in reader:
-        if record and len(record) != len(header):
-            return ManifestError(
-                f"{file}: row {reader.line_num} has {len(record)} values, the header has "
-                f'{len(header)}. A value that holds a comma must stand in quotes ("a, b").'
-            )
+        return _not_utf8(file, data, wrong.start)
+    with suppress(csv.Error):
+        for number, record in _records(text):
+            if len(record) != len(header):
+                return ManifestError(
+                    f"{file}: row {number} has {len(record)} values, the header has {len(header)}. A value "
+                    f'that holds a comma must stand in quotes ("a, b").'
+                )
     return ManifestError(f"{file}: not a CSV file that can be read: {error}")
 
 
-def _not_utf8(file: Path, data: bytes, error: UnicodeDecodeError) -> ManifestError:
-    row = data.count(b"\n", 0, error.start) + 1
+def _not_utf8(file: Path, data: bytes, place: int) -> ManifestError:
+    row = len((data[:place] + b"x").splitlines())
     return ManifestError(
-        f"{file}: row {row} is not UTF-8 (byte 0x{data[error.start]:02x}). Save the file as UTF-8: "
-        f"in a spreadsheet choose 'CSV UTF-8'; or, if it is Latin-1, `iconv -f latin1 -t utf-8`."
+        f"{file}: row {row} is not UTF-8 (byte 0x{data[place]:02x}). Save the file as UTF-8: in a "
+        f"spreadsheet choose 'CSV UTF-8'; or, if it is Latin-1, `iconv -f latin1 -t utf-8`."
     )
 
 
-def _line_starts(text: str) -> list[int]:
+def _records(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield every record that is not an empty line, with the line that it starts on, from 1."""
     reader = csv.reader(io.StringIO(text, newline=""))
-    starts, before = [], 0
+    before = 0
     for record in reader:
         if record:
-            starts.append(before + 1)
+            yield before + 1, record
         before = reader.line_num
-    return starts
 
 
 def encode(text: pa.Array) -> tuple[list[str], np.ndarray]:
