@@ -1,7 +1,7 @@
 """What the benchmarks share: the machine in words, and times taken in turns.
 
-Other work on the machine slows whatever runs at that moment. So the contestants take turns, round after round,
-and a ratio is the median over rounds of the ratio within one round.
+Other work on the machine slows whatever runs at that moment. So the contestants take turns, round after
+round, and a ratio is the median over rounds of the ratio within one round.
 """
 
 import os

@@ -27,28 +27,31 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNK_NUMBERS = 1 << 18  # similarities in a chunk: 1 MiB of float32
+CHUNK_NUMBERS = 1 << 18  # similarities in a chunk on a CPU: 1 MiB of float32 stays in the cache
+DEVICE_CHUNK_NUMBERS = 1 << 24  # elsewhere: few launches, and still small beside B · F
 
 with warnings.catch_warnings():  # torch warns once a process that index_reduce_ may change; once is now
     warnings.simplefilter("ignore", UserWarning)
     torch.zeros(1).index_reduce_(0, torch.zeros(1, dtype=torch.int64), torch.zeros(1), "amax")
 
 
-def class_parents(codes: Tensor) -> tuple[Tensor, ...]:
+def class_parents(lineage: Tensor) -> tuple[Tensor, ...]:
     """Return, for every scale, the class of the next coarser scale that each of its classes lies in.
 
     Args:
-        codes: (F, L) int64 lineage with ids 0 … C-1 at every scale.
+        lineage: (F, L) integers, row f fine class f; the ids of the coarser scales may be any.
 
     Returns:
-        L tensors: the m-th is (C_m,) int64; the last is all zeros, for the root.
+        L tensors int64: the m-th is (C_m,), over the classes of scale m in ascending order of their ids, and
+        holds places among those of scale m + 1. The last is all zeros: above the coarsest scale is the root.
     """
+    classes, child = len(lineage), torch.arange(len(lineage), device=lineage.device)
     parents = []
-    for m in range(codes.shape[1]):
-        child = codes[:, m]
-        above = codes[:, m + 1] if m + 1 < codes.shape[1] else torch.zeros_like(child)
-        parents.append(above.new_zeros(int(child.max()) + 1).scatter_(0, child, above))
-    return tuple(parents)
+    for column in lineage.T[1:]:
+        ids, above = torch.unique(column, return_inverse=True)
+        parents.append(above.new_empty(classes).scatter_(0, child, above))
+        classes, child = len(ids), above
+    return (*parents, child.new_zeros(classes))
 
 
 class CrossScaleTerms(torch.autograd.Function):
@@ -71,9 +74,10 @@ class CrossScaleTerms(torch.autograd.Function):
             inverse_norm = _inverse_norm(proxies, dtype)
             own_similarity = (x * proxies[own].to(dtype)).sum(1) * inverse_norm[own]
             z = _blanked_logits(x, proxies, own, inverse_norm, own_similarity, scale)
-            exps, high, log_class_sums = _exponentials(z, parents[0])
-            log_sums = _nested_log_sums(log_class_sums, own, parents)
-            logits = log_sums + scale * torch.tensor(margins, dtype=dtype, device=x.device)[:, None]
+            high, class_sums = _sum_within(z, parents, 0)
+            exps = z
+            log_sums = _negative_sums(class_sums, own, parents)
+            logits = torch.stack([row + scale * margin for row, margin in zip(log_sums, margins)])
         ctx.save_for_backward(
             embeddings, proxies, own, inverse_norm, own_similarity, exps, high, log_sums, logits
         )
@@ -94,7 +98,7 @@ class CrossScaleTerms(torch.autograd.Function):
         with torch.autocast(embeddings.device.type, enabled=False):
             grad_x = torch.zeros_like(x)
             grad_proxies = torch.empty(proxies.shape, dtype=dtype, device=x.device)
-            for rows in _row_chunks(*exps.shape):
+            for rows in _row_chunks(exps):
                 w = proxies[rows].to(dtype)
                 weights = factor.index_select(0, ctx.parents[0][rows]).mul_(exps[rows])
                 weights.mul_(inverse_norm[rows, None])
@@ -110,10 +114,11 @@ class CrossScaleTerms(torch.autograd.Function):
         return grad_x.to(embeddings.dtype), grad_proxies.to(proxies.dtype), None, None, None, None
 
 
-def _row_chunks(rows: int, columns: int) -> Iterator[slice]:
-    step = max(64, CHUNK_NUMBERS // max(1, columns))
-    for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
+def _row_chunks(table: Tensor) -> Iterator[slice]:
+    numbers = CHUNK_NUMBERS if table.device.type == "cpu" else DEVICE_CHUNK_NUMBERS
+    step = max(64, numbers // max(1, table.shape[1]))
+    for start in range(0, len(table), step):
+        yield slice(start, start + step)
 
 
 def _inverse_norm(proxies: Tensor, dtype: torch.dtype) -> Tensor:
@@ -125,67 +130,68 @@ def _blanked_logits(
 ) -> Tensor:
     """Return z = scale * (s - s_p), (F, B), with -inf in place of each sample's own class."""
     z = x.new_empty(len(proxies), len(x))
-    for rows in _row_chunks(*z.shape):
+    for rows in _row_chunks(z):
         part = torch.mm(proxies[rows].to(x.dtype), x.T, out=z[rows])
         part.mul_(inverse_norm[rows, None]).sub_(own_similarity).mul_(scale)
     z[own, torch.arange(len(own), device=own.device)] = -torch.inf
     return z
 
 
-def _exponentials(z: Tensor, parent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Turn z into exp(z - high) in place.
+def _sum_within(logs: Tensor, parents: tuple[Tensor, ...], m: int) -> tuple[Tensor, Tensor]:
+    """Sum exp(logs) within every class of scale m + 1.
+
+    Args:
+        logs: (C_m, B), a number for each class of scale m; becomes exp(logs - high[parent]) in place.
+        parents: as of `class_parents`.
+        m: the scale of `logs`.
 
     Returns:
-        That; `high` (C, B), the maximum of z within every class of scale 1 (a finite floor in a class that
-        has nothing but the own fine class); and the logarithm of every class' sum of exp(z), (C, B).
+        `high` (C_{m+1}, B), the maximum within every class (a finite floor where all are -inf), and the
+        logarithm of every class' sum, (C_{m+1}, B).
     """
-    num_classes = int(parent.max()) + 1
-    high = z.new_full((num_classes, z.shape[1]), torch.finfo(z.dtype).min)
-    for rows in _row_chunks(*z.shape):
-        high.index_reduce_(0, parent[rows], z[rows], "amax")
+    parent = parents[m]
+    classes = len(parents[m + 1]) if m + 1 < len(parents) else 1
+    high = logs.new_full((classes, logs.shape[1]), torch.finfo(logs.dtype).min)
+    for rows in _row_chunks(logs):
+        high.index_reduce_(0, parent[rows], logs[rows], "amax")
     sums = torch.zeros_like(high)
-    for rows in _row_chunks(*z.shape):
-        part = z[rows].sub_(high.index_select(0, parent[rows])).exp_()
+    for rows in _row_chunks(logs):
+        part = logs[rows].sub_(high.index_select(0, parent[rows])).exp_()
         sums.index_add_(0, parent[rows], part)
-    return z, high, high + sums.log()
+    return high, sums.log_().add_(high)
 
 
-def _nested_log_sums(log_class_sums: Tensor, own: Tensor, parents: tuple[Tensor, ...]) -> Tensor:
-    """Fold the sums up the tree; return the logarithm of sum_{j in N_m} exp(z_j) for every scale, (L, B)."""
+def _negative_sums(class_sums: Tensor, own: Tensor, parents: tuple[Tensor, ...]) -> Tensor:
+    """Fold the sums up the tree; return the logarithm of sum_{j in N_m} exp(z_j) for every scale, (L, B).
+
+    `class_sums` (C_1, B), logarithms of the sums in the classes of scale 1, is used up.
+    """
     sample = torch.arange(len(own), device=own.device)
-    logs, bands = log_class_sums, []
+    bands = []
     for m, parent in enumerate(parents):
         own = parent[own]
-        bands.append(logs[own, sample])
+        bands.append(class_sums[own, sample])
         if m + 1 < len(parents):
-            logs = logs.index_put((own, sample), logs.new_tensor(-torch.inf))
-            logs = _log_sum_within(logs, parents[m + 1])
+            class_sums[own, sample] = -torch.inf
+            _, class_sums = _sum_within(class_sums, parents, m + 1)
     return torch.stack(bands).flip(0).logcumsumexp(0).flip(0)
-
-
-def _log_sum_within(logs: Tensor, parent: Tensor) -> Tensor:
-    """Return log(sum(exp(logs))) within every class of the next scale: (C, B) -> (C', B)."""
-    num_classes = int(parent.max()) + 1
-    high = logs.new_full((num_classes, logs.shape[1]), torch.finfo(logs.dtype).min)
-    high.index_reduce_(0, parent, logs, "amax")
-    sums = torch.zeros_like(high).index_add_(0, parent, (logs - high[parent]).exp_())
-    return high + sums.log()
 
 
 def _class_factors(
     high: Tensor, log_sums: Tensor, pull: Tensor, own: Tensor, parents: tuple[Tensor, ...]
 ) -> Tensor:
-    """Return by what exp(z - high) is multiplied in every class of scale 1, (C, B).
+    """Return by what exp(z - high) is multiplied in every class of scale 1, (C_1, B).
 
     Negative j lies in N_0 … N_k, where k counts the coarser scales at which its class is not the own one. Its
-    weight is `sum_{m <= k} pull_m * exp(z_j) / sum_{N_m} exp(z)`; no exponent here is above zero.
+    weight is `sum_{m <= k} pull_m * exp(z_j) / sum_{N_m} exp(z)`. Where j lies in N_m no exponent is above
+    zero; where it does not, what comes out, be it infinite, is blanked.
     """
-    log_sums = log_sums.masked_fill(log_sums == -torch.inf, 0)
-    classes = torch.arange(len(high), device=high.device)
+    log_sums = log_sums.masked_fill(log_sums == -torch.inf, 0)  # no negatives, and there pull is 0
     factor = (high - log_sums[0]).exp_().mul_(pull[0])
+    classes = torch.arange(len(high), device=high.device)
     for m in range(1, len(parents)):
         own = parents[m - 1][own]
-        outside = classes[:, None] != own
-        factor.add_(torch.where(outside, (high - log_sums[m]).exp_() * pull[m], 0))
+        share = (high - log_sums[m]).exp_().mul_(pull[m])
+        factor.add_(share.masked_fill_(classes[:, None] == own, 0))
         classes = parents[m][classes]
     return factor

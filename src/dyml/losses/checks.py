@@ -1,4 +1,7 @@
-"""The check at the border of every loss."""
+"""The checks at the border of every loss: of its settings once, of every batch."""
+
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -6,15 +9,41 @@ from torch import Tensor
 from dyml.errors import InputError
 
 
-def check_batch(embeddings: Tensor, labels: Tensor, lineage: Tensor, dim: int) -> None:
-    """Raise InputError unless a batch fits the taxonomy and the embedding length.
+def checked_numbers(value: Sequence[float], name: str, scales: Sequence[str]) -> tuple[float, ...]:
+    """Return a setting that has one finite number a scale.
 
     Args:
-        embeddings: should be (B, dim) floating, B ≥ 1.
+        value: L numbers, fine to coarse.
+        name: what to call it in an error.
+        scales: L names.
+
+    Raises:
+        InputError: not a list of L finite numbers.
+    """
+    try:
+        numbers = tuple(float(number) for number in value)
+    except (TypeError, ValueError):
+        numbers = ()
+    if isinstance(value, str) or len(numbers) != len(scales) or not all(map(math.isfinite, numbers)):
+        raise InputError(
+            f"{name} must be {len(scales)} numbers, one for each of the scales {', '.join(scales)}; "
+            f"got {value!r}"
+        )
+    return numbers
+
+
+def check_batch(embeddings: Tensor, labels: Tensor, lineage: Tensor, dim: int) -> None:
+    """Refuse a batch that does not fit the taxonomy and the embedding length.
+
+    Args:
+        embeddings: should be (B, dim) floating point, B ≥ 1.
         labels: should be (B, L) int64, each row `lineage[row[0]]`. The rows' content is checked on the CPU
             alone: elsewhere it would stop the device at every step.
         lineage: (F, L) int64.
         dim: D.
+
+    Raises:
+        InputError: names what does not fit, and the first row that is not of this taxonomy.
     """
     num_scales = lineage.shape[1]
     if embeddings.ndim != 2 or embeddings.shape[1] != dim or not embeddings.is_floating_point():
@@ -28,6 +57,11 @@ def check_batch(embeddings: Tensor, labels: Tensor, lineage: Tensor, dim: int) -
         )
     if len(labels) == 0:
         raise InputError("the batch is empty")
+    if not embeddings.device == labels.device == lineage.device:
+        raise InputError(
+            f"embeddings are on {embeddings.device}, labels on {labels.device} and the loss on "
+            f"{lineage.device}: move all to one device"
+        )
     if labels.device.type != "cpu":
         return
     own = labels[:, 0]

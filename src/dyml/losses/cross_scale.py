@@ -1,5 +1,6 @@
 """Cross-Scale Learning (CSL): one reference, the own proxy, against the negatives of every scale."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from dyml.errors import InputError
 from dyml.losses._bands import CrossScaleTerms, class_parents
-from dyml.losses.checks import check_batch
+from dyml.losses.checks import check_batch, checked_numbers
 from dyml.taxonomy import Taxonomy
 
 MARGINS = (0.25, 0.35, 0.45)
@@ -31,7 +32,8 @@ def cross_scale_terms(
         embeddings: (B, D) float16, bfloat16, float32 or float64, unit rows (they are not normalised again).
         own: (B,) int64, the fine class of each sample.
         proxies: (F, D) float, normalised here.
-        lineage: (F, L) int64, each fine class' class at every scale; ids 0 … C-1 at each scale.
+        lineage: (F, L) int64, row f fine class f: its class at every scale, fine to coarse. The coarser ids
+            may be any integers; classes must nest.
         margins: L margins in units of cosine similarity, fine to coarse.
         scale: the inverse temperature γ.
 
@@ -53,7 +55,15 @@ def cross_scale_loss(
     margins: Sequence[float] = MARGINS,
     scale: float = SCALE,
 ) -> Tensor:
-    """Return the CSL value: the terms of `cross_scale_terms` summed over scales, mean over the batch."""
+    """Compute the CSL value of a batch: summed over scales, mean over the batch.
+
+    Args: those of `cross_scale_terms`.
+
+    Returns:
+        A scalar.
+
+    Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
+    """
     return cross_scale_terms(embeddings, own, proxies, lineage, margins, scale).sum(0).mean()
 
 
@@ -71,7 +81,11 @@ class CrossScaleLoss(nn.Module):
         scale: the inverse temperature γ.
 
     Attributes:
-        proxies: Parameter (F, D); row f is fine class f. They need not be of unit length.
+        proxies: Parameter (F, D); row f is fine class f. They need not be of unit length. They alone make up
+            the `state_dict`.
+
+    Raises:
+        InputError: a setting does not fit the taxonomy or is out of range.
 
     Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781. The default margins and scale
     are those of HAPPIER's rerun (arXiv 2207.04873).
@@ -89,19 +103,16 @@ class CrossScaleLoss(nn.Module):
         self, taxonomy: Taxonomy, dim: int, margins: Sequence[float] = MARGINS, scale: float = SCALE
     ) -> None:
         super().__init__()
-        if len(margins) != taxonomy.num_scales:
-            raise InputError(
-                f"margins has {len(margins)} values, but the taxonomy has {taxonomy.num_scales} scales "
-                f"({', '.join(taxonomy.scales)}): give one margin a scale, fine to coarse"
-            )
-        if not scale > 0:
-            raise InputError(f"scale must be positive; got {scale}")
-        self.margins = tuple(float(margin) for margin in margins)
+        if not (scale > 0 and math.isfinite(scale)):
+            raise InputError(f"scale must be a positive number; got {scale}")
+        if dim < 1:
+            raise InputError(f"dim must be 1 or more; got {dim}")
+        self.margins = checked_numbers(margins, "margins", taxonomy.scales)
         self.scale = float(scale)
         self.proxies = nn.Parameter(torch.empty(taxonomy.num_fine, dim))
+        # Not persistent: the tree comes from the taxonomy, and loading weights must not replace it.
         self.register_buffer("lineage", torch.from_numpy(taxonomy.lineage.copy()), persistent=False)
-        codes = torch.from_numpy(taxonomy.codes)
-        for m, parent in enumerate(class_parents(codes)):
+        for m, parent in enumerate(class_parents(self.lineage)):
             self.register_buffer(f"parents{m}", parent, persistent=False)
         self.reset_parameters()
 
@@ -110,7 +121,7 @@ class CrossScaleLoss(nn.Module):
         nn.init.normal_(self.proxies, std=self.proxies.shape[1] ** -0.5)
 
     def terms(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Return the (L, B) terms, one a scale and sample."""
+        """Return the (L, B) terms, one a scale and sample; arguments and errors are those of `forward`."""
         check_batch(embeddings, labels, self.lineage, self.proxies.shape[1])
         parents = tuple(getattr(self, f"parents{m}") for m in range(self.lineage.shape[1]))
         return CrossScaleTerms.apply(

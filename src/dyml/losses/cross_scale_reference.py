@@ -25,7 +25,8 @@ def cross_scale_terms_reference(
         embeddings: (B, D) float, unit rows (they are not normalised again).
         own: (B,) int64, the fine class of each sample.
         proxies: (F, D) float, normalised here.
-        lineage: (F, L) int64, each fine class' class at every scale, fine to coarse.
+        lineage: (F, L) int64, row f fine class f: its class at every scale, fine to coarse. The coarser ids
+            may be any integers.
         margins: L margins in units of cosine similarity, fine to coarse.
         scale: the inverse temperature γ.
 

@@ -1,35 +1,49 @@
 """The multi-scale baseline: one single-scale loss at each scale on the same embedding, averaged."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dyml.errors import InputError
-from dyml.losses.checks import check_batch
+from dyml.imports import check_arguments
+from dyml.losses.checks import check_batch, checked_numbers
 from dyml.losses.single_scale import cosface
 from dyml.taxonomy import Taxonomy
 
 
 class MultiScale(nn.Module):
-    """Apply a single-scale loss at every scale and average: `sum_m weights[m] * loss_m(x, y_m) / sum(weights)`.
+    """Apply a single-scale loss at every scale and average them.
+
+    `L = sum_m weights[m] * loss_m(x, y_m) / sum_m weights[m]`, where y_m are the classes at scale m.
 
     Args:
         taxonomy: the tree of the training classes.
         dim: D, the length of the embeddings.
-        loss: makes the loss of one scale from its number of classes and `dim`; called once a scale.
-        args: further keyword arguments of `loss`.
-        weights: one weight a scale, fine to coarse; a scale of weight 0 is left out (so (1, 0, 0) is the loss at
-            the finest scale alone). By default all 1.
+        loss: makes the loss of one scale: `loss(num_classes, dim, **args)` gives a module that is called with
+            embeddings (B, D) and class ids (B,) int64, 0 … num_classes - 1. It is called once a scale.
+        args: further keyword arguments of `loss`, the same at every scale.
+        weights: one weight a scale, fine to coarse. A scale of weight 0 is left out, so that (1, 0, 0) is the
+            loss at the finest scale alone. By default all 1.
         parts: False: every scale sees the whole batch. True: the batch is L equal parts, as
             `dyml.data.samplers.ThreePartSampler` makes it, and scale m sees part m.
 
     Attributes:
-        losses: one module a scale; None where the weight is 0.
+        losses: one module for each scale that is used, fine to coarse.
+
+    Raises:
+        InputError: weights that do not fit the taxonomy; a `loss` that cannot be called.
+        ConfigError: `loss` has no such argument.
 
     Source: the baseline of Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
+
+    >>> taxonomy = Taxonomy.from_labels([[0, 0], [1, 0], [2, 1]], scales=("fine", "coarse"))
+    >>> loss = MultiScale(taxonomy, dim=8, loss=cosface, args={"margin": 0.2})
+    >>> x = torch.nn.functional.normalize(torch.randn(4, 8), dim=1)
+    >>> loss(x, torch.tensor([[0, 0], [1, 0], [2, 1], [2, 1]])).shape
+    torch.Size([])
     """
 
     lineage: Tensor
@@ -45,22 +59,16 @@ class MultiScale(nn.Module):
         parts: bool = False,
     ) -> None:
         super().__init__()
-        weights = (1.0,) * taxonomy.num_scales if weights is None else tuple(float(w) for w in weights)
-        if len(weights) != taxonomy.num_scales or min(weights) < 0 or sum(weights) == 0:
-            raise InputError(
-                f"weights must be {taxonomy.num_scales} numbers, fine to coarse, none negative and not all 0; "
-                f"got {list(weights)}"
-            )
+        args = dict(args or {})
+        _check_maker(loss, args)
+        weights = [1.0] * taxonomy.num_scales if weights is None else weights
+        self.weights = checked_numbers(weights, "weights", taxonomy.scales)
+        if min(self.weights) < 0 or sum(self.weights) == 0:
+            raise InputError(f"weights must not be negative, nor all 0; got {list(self.weights)}")
         self.dim = dim
-        self.weights = weights
         self.parts = parts
-        self.losses = nn.ModuleDict(
-            {
-                scale: loss(classes, dim, **dict(args or {}))
-                for scale, classes, weight in zip(taxonomy.scales, taxonomy.num_classes, weights)
-                if weight > 0
-            }
-        )
+        self.losses = nn.ModuleList(loss(taxonomy.num_classes[m], dim, **args) for m in self._used())
+        # Not persistent: the tree comes from the taxonomy, and loading weights must not replace it.
         self.register_buffer("lineage", torch.from_numpy(taxonomy.lineage.copy()), persistent=False)
         self.register_buffer("codes", torch.from_numpy(taxonomy.codes.copy()), persistent=False)
 
@@ -68,26 +76,45 @@ class MultiScale(nn.Module):
         """Return the loss of a batch.
 
         Args:
-            embeddings: (B, D) unit rows.
+            embeddings: (B, D) unit rows; half precision is computed in float32, also under autocast.
             labels: (B, L) int64, rows of the taxonomy's lineage.
 
         Raises:
-            InputError: shapes or dtypes do not fit, a row is not in the taxonomy, or a batch in parts does not
-                divide by L.
+            InputError: shapes or dtypes do not fit, a row is not in the taxonomy, or a batch in parts does
+                not divide by L.
         """
         check_batch(embeddings, labels, self.lineage, self.dim)
         codes = self.codes[labels[:, 0]]
-        total = embeddings.new_zeros(())
-        for m, part in enumerate(self._parts(len(labels))):
-            if self.weights[m] > 0:
-                total = total + self.weights[m] * self.losses[m](embeddings[part], codes[part, m])
+        parts = self._slices(len(labels))
+        with torch.autocast(embeddings.device.type, enabled=False):
+            x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+            total = x.new_zeros(())
+            for m, loss in zip(self._used(), self.losses):
+                total = total + self.weights[m] * loss(x[parts[m]], codes[parts[m], m])
         return total / sum(self.weights)
 
-    def _parts(self, batch: int) -> list[slice]:
+    def extra_repr(self) -> str:
+        """Show the settings in the module's repr."""
+        return f"weights={self.weights}, parts={self.parts}"
+
+    def _used(self) -> list[int]:
+        return [m for m, weight in enumerate(self.weights) if weight > 0]
+
+    def _slices(self, batch: int) -> list[slice]:
         num_scales = len(self.weights)
         if not self.parts:
             return [slice(None)] * num_scales
         if batch % num_scales:
-            raise InputError(f"a batch of {batch} does not divide into {num_scales} equal parts, one a scale")
+            raise InputError(
+                f"a batch of {batch} does not divide into {num_scales} equal parts, one a scale: choose a "
+                f"batch size that is a multiple of {num_scales}, or parts=False"
+            )
         size = batch // num_scales
         return [slice(m * size, (m + 1) * size) for m in range(num_scales)]
+
+
+def _check_maker(loss: Callable[..., nn.Module], args: Mapping[str, Any]) -> None:
+    if not callable(loss):
+        raise InputError(f"loss must be callable as loss(num_classes, dim, **args); got {loss!r}")
+    filled = list(inspect.signature(loss).parameters)[:2]
+    check_arguments(loss, args, filled, "the args of MultiScale's loss")
