@@ -67,10 +67,10 @@ def letter(code: int) -> tuple[str, str] | None:
         return "lao", _lao_kind(name)
     if "ARABIC-INDIC DIGIT" in name:
         return "arabic", "digits"
-    return _alphabetic(chr(code), name)
+    return _alphabetic(chr(code))
 
 
-def _alphabetic(character: str, name: str) -> tuple[str, str] | None:
+def _alphabetic(character: str) -> tuple[str, str] | None:
     if unicodedata.category(character)[0] != "L":
         return None
     bases = [c for c in unicodedata.normalize("NFKD", character) if unicodedata.category(c)[0] == "L"]
@@ -78,26 +78,22 @@ def _alphabetic(character: str, name: str) -> tuple[str, str] | None:
     script = _script(names[0]) if names else None
     if script is None:
         return None
-    series = [_series(script, _letter_name(base)) for base in names]
     if script == "latin" and len(bases) > 1:
         return script, "ligatures"
-    return script, series[0]
+    series = _letter_name(names[0])
+    return script, _SERIES_OF[script].get(series, series)
 
 
 def _script(name: str) -> str | None:
+    said = next((script.lower() for script in _SCRIPTS if script in name.split()), None)
     # Names such as TURNED CAPITAL F and MODIFIER LETTER GLOTTAL STOP leave the script unsaid.
-    if re.match(r"MODIFIER LETTER |(TURNED|ROTATED|REVERSED) (SANS-SERIF )?(CAPITAL|SMALL) ", name):
-        return next((s.lower() for s in _SCRIPTS if s in name.split()), "latin")
-    return next((s.lower() for s in _SCRIPTS if s in name.split()), None)
+    unsaid = re.match(r"MODIFIER LETTER |(TURNED|ROTATED|REVERSED) (SANS-SERIF )?(CAPITAL|SMALL) ", name)
+    return "latin" if said is None and unsaid else said
 
 
 def _letter_name(name: str) -> str:
     words = [word for word in name.split(" WITH ")[0].split() if word not in _FORMS]
     return "-".join(words) or "other"
-
-
-def _series(script: str, letter_name: str) -> str:
-    return _SERIES_OF[script].get(letter_name, letter_name)
 
 
 def _syllable_series(name: str) -> str:
