@@ -17,7 +17,7 @@ from rich.console import Console
 from dyml.errors import RunError
 from dyml.files import write_json, write_text
 from dyml.metrics import Result
-from dyml.training.build import build_embedder, build_loss
+from dyml.training.build import build_embedder, build_loss, build_optimizer
 from dyml.training.checkpoints import AtomicCheckpointIO, AveragedWeights, Checkpoints, check_fingerprint
 from dyml.training.config import Config, dump_text, load_config
 from dyml.training.curves import CurveLogger
@@ -58,9 +58,9 @@ def train(config: Config, run: Path, console: Console | None = None, report: boo
     """
     folder = RunFolder(run)
     folder.check_new()
-    data = PictureData(config)
+    data, module = _parts(config)
     write_text(folder.config, dump_text(config))
-    return _go(config, folder, data, console, report)
+    return _go(config, folder, data, module, console, report)
 
 
 def resume(run: Path, console: Console | None = None, report: bool = True) -> Outcome:
@@ -72,37 +72,50 @@ def resume(run: Path, console: Console | None = None, report: bool = True) -> Ou
     folder = RunFolder(run)
     folder.check_resumable()
     config = load_config(folder.config)
-    return _go(config, folder, PictureData(config), console, report)
+    return _go(config, folder, *_parts(config), console, report)
+
+
+def _parts(config: Config) -> tuple[PictureData, EmbeddingModule]:
+    """Make what a run consists of, so that what does not fit shows before the folder is touched."""
+    if config.train.threads is not None:
+        torch.set_num_threads(config.train.threads)
+    data = PictureData(config)
+    taxonomy = data.train.taxonomy
+    total_steps = data.batches_per_epoch * config.train.epochs
+    embedder, loss = build_embedder(config, taxonomy), build_loss(config, taxonomy)
+    build_optimizer(config.optim, embedder, loss)
+    return data, EmbeddingModule(config, embedder, loss, total_steps)
 
 
 def _go(
-    config: Config, folder: RunFolder, data: PictureData, console: Console | None, report: bool
+    config: Config,
+    folder: RunFolder,
+    data: PictureData,
+    module: EmbeddingModule,
+    console: Console | None,
+    report: bool,
 ) -> Outcome:
     console = console or Console(stderr=True)
-    if config.train.threads is not None:
-        torch.set_num_threads(config.train.threads)
     write_json(folder.environment, describe_environment())
-    module = _fit(config, folder, data, console)
+    _fit(config, folder, data, module, console)
     module.embedder.save_pretrained(folder.model)
     result, baselines = judge_run(config, folder, data.test, module.embedder, console, report)
     return Outcome(folder, result, baselines)
 
 
-def _fit(config: Config, folder: RunFolder, data: PictureData, console: Console) -> EmbeddingModule:
-    data.load()
-    taxonomy = data.train.taxonomy
-    total_steps = data.batches_per_epoch * config.train.epochs
+def _fit(
+    config: Config, folder: RunFolder, data: PictureData, module: EmbeddingModule, console: Console
+) -> None:
+    fingerprint, total_steps = data.train.taxonomy.fingerprint, module.total_steps
     checkpoint = folder.checkpoint if folder.checkpoint.exists() else None
-    module = EmbeddingModule(
-        config, build_embedder(config, taxonomy), build_loss(config, taxonomy), total_steps
-    )
     curves = CurveLogger(folder.curves)
     if checkpoint is not None:
-        curves.go_on_from(_checkpoint_step(checkpoint, taxonomy.fingerprint))
+        curves.go_on_from(_checkpoint_step(checkpoint, fingerprint))
+    data.load()
     progress = ProgressLine(total_steps, console)
     callbacks: list[L.Callback] = [
         progress,
-        Checkpoints(folder.path, config.train.checkpoint_minutes, taxonomy.fingerprint),
+        Checkpoints(folder.path, config.train.checkpoint_minutes, fingerprint),
     ]
     if config.train.ema is not None:
         callbacks.append(AveragedWeights(config.train.ema))
@@ -129,7 +142,6 @@ def _fit(config: Config, folder: RunFolder, data: PictureData, console: Console)
         raise RunError(f"interrupted; go on with `dyml train --resume {folder.path}`")
     seconds = time.perf_counter() - started
     console.print(f"trained {total_steps:,} steps in {seconds:,.0f} s ({progress.speed:,.0f} pictures/s)")
-    return module
 
 
 def _checkpoint_step(path: Path, fingerprint: str) -> int:
