@@ -12,6 +12,7 @@ Line = NDArray[np.float64]
 Series = tuple[str, Line, Line]
 
 _CLOCKS = ("epoch", "step")
+_BLANKS = str.maketrans("_. ", "///")
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,9 @@ def _measure_of(name: str, groups: Sequence[str], measures: Sequence[str]) -> tu
     for measure in sorted(measures, key=len, reverse=True):
         head = name[: -len(measure)]
         if name.endswith(measure) and (not head or head[-1] in "/_. "):
-            parts = head.replace("_", "/").replace(".", "/").replace(" ", "/").split("/")
-            return next(((group, measure) for group in groups if group in parts or group in head), None)
+            words = f"/{head}/".translate(_BLANKS)
+            named = [group for group in groups if f"/{group}/".translate(_BLANKS) in words]
+            return (max(named, key=len), measure) if named else None
     return None
 
 

@@ -101,7 +101,7 @@ def density(similarity: Floats, low: float, high: float, bins: int = 400) -> tup
     Returns:
         (bins,) positions and (bins,) densities that integrate to 1.
     """
-    counts, edges = np.histogram(similarity, bins=bins, range=(low, high))
+    counts, edges = np.histogram(similarity.astype(np.float64), bins=bins, range=(low, high))
     step = edges[1] - edges[0]
     spread = min(np.std(similarity), np.subtract(*np.quantile(similarity, (0.75, 0.25))) / 1.34)
     width = float(np.clip(0.9 * spread * len(similarity) ** -0.2, 1.5 * step, 0.06 * (high - low)))

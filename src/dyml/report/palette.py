@@ -8,9 +8,9 @@ in lightness too, so that they stay apart for readers who do not see red and gre
 Rgb = tuple[int, int, int]
 
 _FINE_TO_COARSE = {"light": ("#1d5fc4", "#1f9e95", "#c98300"), "dark": ("#6aa5ff", "#4fcdbb", "#f0b84a")}
-_NOTHING = {"light": "#b0305c", "dark": "#ff7d9f"}
+_NOTHING = {"light": "#b0305c", "dark": "#f0527f"}
 _CLASSES = {
-    "light": ("#2f6fb3", "#d9542b", "#2b8a4b", "#8a4fa8", "#b58900", "#149aa8", "#b8407e", "#6b5b4b"),
+    "light": ("#2f6fb3", "#c8471d", "#24803f", "#8a4fa8", "#8f6d00", "#0f7f8c", "#b8407e", "#6b5b4b"),
     "dark": ("#6fa9e6", "#f08a63", "#62bd80", "#bb8ad4", "#dcb43c", "#55c3cf", "#e07fb2", "#b3a08c"),
 }
 _REST = {"light": "#8b929b", "dark": "#7b838d"}

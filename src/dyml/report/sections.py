@@ -134,13 +134,14 @@ def _range_table(levels: Sequence[LevelPairs], scales: Sequence[str]) -> str:
         beats = "–" if lower is None else share(above(pairs, lower))
         fifth, median, last = (decimal(pairs.quantile(part)) for part in (0.05, 0.5, 0.95))
         rows.append(
-            f'<tr class="level{pairs.level}">{level_head(scales, pairs.level)}<td>{pairs.total:,}</td>'
-            f'<td class="extra">{fifth}</td><td>{median}</td><td class="extra">{last}</td>'
-            f"<td>{beats}</td></tr>"
+            f'<tr class="level{pairs.level}">{level_head(scales, pairs.level)}'
+            f'<td class="extra">{pairs.total:,}</td><td class="extra">{fifth}</td><td>{median}</td>'
+            f'<td class="extra">{last}</td><td>{beats}</td></tr>'
         )
     return (
         '<div class="scroll"><table class="legend">'
-        '<caption class="hidden">Similarity by shared scales</caption><thead><tr><th scope="col">pairs of</th><th scope="col">number</th>'
+        '<caption class="hidden">Similarity by shared scales</caption>'
+        '<thead><tr><th scope="col">pairs of</th><th scope="col" class="extra">number</th>'
         '<th scope="col" class="extra">5&#8239;%</th><th scope="col">median</th>'
         '<th scope="col" class="extra">95&#8239;%</th><th scope="col">beat the next</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"

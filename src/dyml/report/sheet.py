@@ -11,7 +11,7 @@ from dyml.data.manifest import Manifest
 from dyml.errors import DymlError
 from dyml.report.levels import level_mark, level_name, level_phrase
 from dyml.report.neighbours import Shown
-from dyml.report.text import decimal, listed, safe, several, share
+from dyml.report.text import breakable, decimal, listed, safe, several, share
 
 _PIXELS = 160
 _TINY = 64
@@ -95,20 +95,22 @@ def _legend(shown: Shown, manifest: Manifest) -> str:
 def level_head(scales: Sequence[str], level: int) -> str:
     """Return the first cell of a legend's row: the frame, the dots and the words of a level."""
     return (
-        f'<th scope="row"><span class="swatch"></span><span class="mark" aria-hidden="true">'
-        f"{level_mark(scales, level)}</span> {safe(level_phrase(scales, level))}</th>"
+        f'<th scope="row"><span class="key"><span class="swatch"></span>'
+        f'<span class="mark" aria-hidden="true">'
+        f"{level_mark(scales, level)}</span><span>{safe(level_phrase(scales, level))}</span></span></th>"
     )
 
 
 def _query(shown: Shown, manifest: Manifest, place: int) -> str:
     row = int(shown.rows[place])
-    fine, *coarser = (safe(name) for name in lineage_names(manifest, row))
+    names = lineage_names(manifest, row)
+    fine, *coarser = (breakable(name) for name in names)
     tiles = "".join(
         _tile(manifest, row, int(near), rank, float(value))
         for rank, (near, value) in enumerate(zip(shown.neighbours[place], shown.similarity[place]), 1)
     )
     return (
-        f'<div class="query"><figure class="asked">{_picture(manifest, row, f"Query: {fine}")}'
+        f'<div class="query"><figure class="asked">{_picture(manifest, row, f"Query: {safe(names[0])}")}'
         f"<figcaption><b>{fine}</b><span>{' · '.join(coarser)}</span></figcaption></figure>"
         f'<ol class="near">{tiles}</ol></div>'
     )
@@ -116,14 +118,15 @@ def _query(shown: Shown, manifest: Manifest, place: int) -> str:
 
 def _tile(manifest: Manifest, query: int, row: int, rank: int, value: float) -> str:
     level = int((manifest.labels[row] == manifest.labels[query]).sum())
-    name = safe(manifest.taxonomy.name(0, int(manifest.labels[row, 0])))
-    shares = safe(level_name(manifest.scales, level))
-    alt = f"Rank {rank}: {name}; shares {shares}; similarity {decimal(value)}"
+    name = manifest.taxonomy.name(0, int(manifest.labels[row, 0]))
+    shares = level_name(manifest.scales, level)
+    alt = safe(f"Rank {rank}: {name}; shares {shares}; similarity {decimal(value)}")
     return (
         f'<li class="level{level}"><figure>{_picture(manifest, row, alt)}<figcaption>'
         f'<span class="line"><span class="mark" aria-hidden="true">{level_mark(manifest.scales, level)}'
         f"</span><span>{decimal(value)}</span></span>"
-        f'<span class="name" title="{listed_names(manifest, row)}">{name}</span></figcaption></figure></li>'
+        f'<span class="name" title="{listed_names(manifest, row)}">{breakable(name)}</span>'
+        "</figcaption></figure></li>"
     )
 
 

@@ -22,7 +22,7 @@ from dyml.report.text import decimal, short
 
 WIDTH, HEIGHT = 1600, 700
 _INK, _SOFT, _LINE = "#1a1d21", "#5c636d", "#dfe3e8"
-_LEFT, _RIGHT, _TILE, _GAP, _FLOOR = 400, 1560, 126, 8, 640
+_LEFT, _RIGHT, _TILE, _GAP, _FLOOR = 400, 1545, 124, 12, 640
 
 
 def teaser_figure(
@@ -42,7 +42,7 @@ def teaser_figure(
     _query(axes, manifest, row, names)
     colours = level_colours(len(manifest.scales))
     peaks = _densities(axes, levels, colours)
-    width = (_RIGHT - _LEFT + 30) / max(len(groups), 1)
+    width = (WIDTH - 12 - _LEFT) / max(len(groups), 1)
     for place, group in enumerate(groups):
         left = _LEFT + place * width
         _heading(axes, manifest, group.level, (left, width), colours[group.level], names)
@@ -77,7 +77,7 @@ def _heading(
     head = f"{same}{level_name(scales, level)}" if level else "nothing shared" if same else "nothing"
     known = names[len(scales) - level] if level else f"other {scales[-1]}"
     axes.text(left, 48, short(head, int(width / 18)), weight="bold", color=colour, va="center", size=22)
-    axes.text(left, 82, short(known, int(width / 16)), color=_SOFT, va="center", size=18)
+    axes.text(left, 82, short(known, int(width / 17)), color=_SOFT, va="center", size=18)
 
 
 def _tiles(

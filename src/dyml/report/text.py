@@ -1,6 +1,7 @@
 """Text from the user, made safe and short for the page and its figures; numbers as they are shown."""
 
 import math
+import re
 from html import escape
 from typing import Any
 
@@ -8,6 +9,15 @@ from typing import Any
 def safe(value: object) -> str:
     """Return a value as HTML text that no markup can hide in, whitespace made single."""
     return escape(" ".join(str(value).split()), quote=True)
+
+
+def breakable(value: object) -> str:
+    """Return a name as HTML text that may be broken after underscores, slashes and dots.
+
+    >>> breakable("Latin_a/b")
+    'Latin_<wbr>a/<wbr>b'
+    """
+    return re.sub(r"([_/.])(?=\w)", r"\1<wbr>", safe(value))
 
 
 def short(value: object, most: int = 28) -> str:
