@@ -25,7 +25,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from dyml.errors import InputError
 
 CHUNK_NUMBERS = 1 << 18  # similarities in a chunk on a CPU: 1 MiB of float32 stays in the cache
 DEVICE_CHUNK_NUMBERS = 1 << 24  # elsewhere: few launches, and still small beside B · F
@@ -85,9 +86,13 @@ class CrossScaleTerms(torch.autograd.Function):
         return logits.logaddexp(logits.new_zeros(()))
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Scale exp(z) by one factor a class and sample, then two products."""
+        if torch.is_grad_enabled():  # create_graph=True; `once_differentiable` would let it pass in silence
+            raise InputError(
+                "the fast cross-scale loss has no gradients of gradients (create_graph=True): "
+                "use dyml.losses.cross_scale_terms_reference for them"
+            )
         embeddings, proxies, own, inverse_norm, own_similarity, exps, high, log_sums, logits = (
             ctx.saved_tensors
         )
