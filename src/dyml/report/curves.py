@@ -33,7 +33,7 @@ class Panel:
 
     def shown(self, value: float) -> str:
         """Return a value as it is written at the end of its line."""
-        return f"{value:.1f}" if self.percent else f"{value:.2g}"
+        return f"{value:.1f}" if self.percent else f"{value:.2g}" if abs(value) < 0.01 else f"{value:.3g}"
 
 
 def read_curves(path: Path) -> tuple[dict[str, tuple[Line, Line]], str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dyml.report.curves import Panel, thinned
 from dyml.report.palette import stand_in
@@ -16,6 +17,8 @@ def curves_figure(panels: Sequence[Panel], width: int) -> Figure:
     across = 1 if width <= NARROW else min(2, len(panels))
     down = -(-len(panels) // across)
     height = 250 * down
+    ends = [at for panel in panels for _, xs, _ in panel.series for at in (xs[0], xs[-1])]
+    first, last = min(0.0, *ends), max(ends)
     figure = Figure(figsize=(width / INCH, height / INCH))
     for place, panel in enumerate(panels):
         column, line = place % across, place // across
@@ -31,7 +34,8 @@ def curves_figure(panels: Sequence[Panel], width: int) -> Figure:
         axes.grid(axis="y", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel(panel.unit)
-        axes.margins(x=0.01)
+        axes.set_xlim(first, last + 0.01 * (last - first or 1.0))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=last - first >= 4))
         _lines(axes, panel)
     return figure
 

@@ -25,12 +25,17 @@ def map_figure(
         width: in pixels.
     """
     narrow = width <= NARROW
-    height = 380 if narrow else 600
+    points = projection.points - projection.points.mean(0)
+    points = points @ np.linalg.svd(points.T @ points)[0]  # the longer side across
+    middle, spans = (points.max(0) + points.min(0)) / 2, np.maximum(np.ptp(points, axis=0), 1e-6)
+    height = round(width * float(np.clip(spans[1] / spans[0], *((0.75, 1.1) if narrow else (0.45, 0.72)))))
+    reach = float((spans / [width, height]).max()) * 1.12 / 2
     figure = Figure(figsize=(width / INCH, height / INCH))
     axes = figure.add_axes((0, 0, 1, 1), facecolor="none")
     axes.set_axis_off()
-    points = projection.points
-    size = (9 if narrow else 22) * min(2.0, max(1.0, (400 / max(len(points), 1)) ** 0.5))
+    axes.set_xlim(middle[0] - reach * width, middle[0] + reach * width)
+    axes.set_ylim(middle[1] - reach * height, middle[1] + reach * height)
+    size = (9 if narrow else 24) * min(4.0, max(1.0, (600 / len(points)) ** 0.5))
     for place in range(MOST_CLASSES, -1, -1):
         mine = points[np.minimum(classes, MOST_CLASSES) == place]
         if len(mine):
@@ -43,7 +48,6 @@ def map_figure(
                 alpha=0.62,
                 linewidths=0,
             )
-    axes.margins(0.05)
     _name_groups(axes, points, labels, 10 if narrow else 11, (width, height))
     return figure
 

@@ -172,7 +172,7 @@ def _map_legend(manifest: Manifest, ranking: Sequence[int], classes: np.ndarray)
     rest = ranking[MOST_CLASSES:]
     if rest:
         items.append(
-            f'<li class="class{MOST_CLASSES}"><span class="shape"></span>'
+            f'<li class="shape{MOST_CLASSES} class{MOST_CLASSES}"><span class="shape"></span>'
             f"{several(len(rest), 'smaller class')} <small>{int(counts[MOST_CLASSES:].sum()):,}</small></li>"
         )
     return f'<ul class="classes" aria-label="Colours of the map">{"".join(items)}</ul>'

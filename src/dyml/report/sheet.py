@@ -140,5 +140,4 @@ def _picture(manifest: Manifest, row: int, alt: str) -> str:
     if data is None:
         words = f"{alt}; the picture cannot be opened"
         return f'<div class="picture missing" role="img" aria-label="{words}">no picture</div>'
-    tiny = " tiny" if data.startswith("data:image/png") else ""
-    return f'<img class="picture{tiny}" src="{data}" alt="{alt}" loading="lazy">'
+    return f'<img class="picture" src="{data}" alt="{alt}" loading="lazy">'
