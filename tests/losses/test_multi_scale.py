@@ -10,7 +10,7 @@ from pytorch_metric_learning.losses import CosFaceLoss
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from dyml.errors import ConfigError, InputError
+from dyml.errors import ConfigError, DymlError, InputError
 from dyml.losses import MultiScale, cosface
 from dyml.taxonomy import Taxonomy
 
@@ -201,11 +201,23 @@ def test_weights_that_are_refused(taxonomy: Taxonomy, weights: object, text: str
         MultiScale(taxonomy, 8, weights=weights)  # type: ignore[arg-type]
 
 
-def test_a_loss_that_cannot_be_called(taxonomy: Taxonomy) -> None:
-    with pytest.raises(
-        InputError, match=r"loss must be callable as loss\(num_classes, dim, \*\*args\); got 'cosface'"
-    ):
-        MultiScale(taxonomy, 8, loss="cosface")  # type: ignore[arg-type]
+def test_a_loss_by_import_path(taxonomy: Taxonomy) -> None:
+    loss = MultiScale(taxonomy, 8, loss="dyml.losses.cosface", args={"margin": 0.1})
+    assert [module.margin for module in loss.losses] == [0.1] * 3
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        ("cosface", "'cosface' is not an import path"),
+        ("dyml.losses.cosfase", "dyml.losses has no 'cosfase'. Did you mean 'cosface'"),
+        ("math.pi", r"loss must be callable as loss\(num_classes, dim, \*\*args\); got 'math.pi'"),
+        (None, "loss must be callable .*got None"),
+    ],
+)
+def test_a_loss_that_cannot_be_called(taxonomy: Taxonomy, loss: object, text: str) -> None:
+    with pytest.raises(DymlError, match=text):
+        MultiScale(taxonomy, 8, loss=loss)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["marign", "num_classes", "dim"])

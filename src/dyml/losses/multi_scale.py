@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dyml.errors import InputError
-from dyml.imports import check_arguments
+from dyml.imports import check_arguments, import_name
 from dyml.losses.checks import check_batch, checked_numbers
 from dyml.losses.single_scale import cosface
 from dyml.taxonomy import Taxonomy
@@ -23,7 +23,8 @@ class MultiScale(nn.Module):
         taxonomy: the tree of the training classes.
         dim: D, the length of the embeddings.
         loss: makes the loss of one scale: `loss(num_classes, dim, **args)` gives a module that is called with
-            embeddings (B, D) and class ids (B,) int64, 0 … num_classes - 1. It is called once a scale.
+            embeddings (B, D) and class ids (B,) int64, 0 … num_classes - 1. It is called once a scale. In
+            configurations, its import path, such as "dyml.losses.cosface".
         args: further keyword arguments of `loss`, the same at every scale.
         weights: one weight a scale, fine to coarse. A scale of weight 0 is left out, so that (1, 0, 0) is the
             loss at the finest scale alone. By default all 1.
@@ -35,7 +36,7 @@ class MultiScale(nn.Module):
 
     Raises:
         InputError: weights that do not fit the taxonomy; a `loss` that cannot be called.
-        ConfigError: `loss` has no such argument.
+        ConfigError: `loss` cannot be imported or has no such argument.
 
     Source: the baseline of Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
 
@@ -53,21 +54,21 @@ class MultiScale(nn.Module):
         self,
         taxonomy: Taxonomy,
         dim: int,
-        loss: Callable[..., nn.Module] = cosface,
+        loss: Callable[..., nn.Module] | str = cosface,
         args: Mapping[str, Any] | None = None,
         weights: Sequence[float] | None = None,
         parts: bool = False,
     ) -> None:
         super().__init__()
         args = dict(args or {})
-        _check_maker(loss, args)
+        maker = _checked_maker(loss, args)
         weights = [1.0] * taxonomy.num_scales if weights is None else weights
         self.weights = checked_numbers(weights, "weights", taxonomy.scales)
         if min(self.weights) < 0 or sum(self.weights) == 0:
             raise InputError(f"weights must not be negative, nor all 0; got {list(self.weights)}")
         self.dim = dim
         self.parts = parts
-        self.losses = nn.ModuleList(loss(taxonomy.num_classes[m], dim, **args) for m in self._used())
+        self.losses = nn.ModuleList(maker(taxonomy.num_classes[m], dim, **args) for m in self._used())
         # Not persistent: the tree comes from the taxonomy, and loading weights must not replace it.
         self.register_buffer("lineage", torch.from_numpy(taxonomy.lineage.copy()), persistent=False)
         self.register_buffer("codes", torch.from_numpy(taxonomy.codes.copy()), persistent=False)
@@ -113,8 +114,10 @@ class MultiScale(nn.Module):
         return [slice(m * size, (m + 1) * size) for m in range(num_scales)]
 
 
-def _check_maker(loss: Callable[..., nn.Module], args: Mapping[str, Any]) -> None:
-    if not callable(loss):
+def _checked_maker(loss: Callable[..., nn.Module] | str, args: Mapping[str, Any]) -> Callable[..., nn.Module]:
+    maker = import_name(loss) if isinstance(loss, str) else loss
+    if not callable(maker):
         raise InputError(f"loss must be callable as loss(num_classes, dim, **args); got {loss!r}")
-    filled = list(inspect.signature(loss).parameters)[:2]
-    check_arguments(loss, args, filled, "the args of MultiScale's loss")
+    filled = list(inspect.signature(maker).parameters)[:2]
+    check_arguments(maker, args, filled, "the args of MultiScale's loss")
+    return maker
