@@ -7,8 +7,8 @@ from rich.table import Table
 
 from dyml.metrics import Result
 from dyml.training import load_config, resume, train
-from dyml.training.config import shipped_config
 from dyml.training.folder import RunFolder
+from dyml.training.settings import shipped_config
 
 FIGURES = ("ASI", "mAP", "CMC@1")
 

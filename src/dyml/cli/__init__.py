@@ -3,7 +3,6 @@
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from dyml import __version__
@@ -52,19 +51,7 @@ def root(
 def main() -> None:
     """Run the command line; a user's mistake prints one line and exits with 2."""
     try:
-        status = app(standalone_mode=False)
+        app()
     except DymlError as error:
-        _fail(f"Error: {error}", 2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("Interrupted.", 130)
-    except BrokenPipeError:
-        sys.exit(0)
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-def _fail(text: str, status: int) -> None:
-    typer.echo(text, err=True)
-    sys.exit(status)
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(2)

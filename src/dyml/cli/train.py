@@ -44,7 +44,7 @@ def train(
     `dyml train --resume runs/second`
     """
     from dyml.errors import ConfigError
-    from dyml.training.config import dump_text, load_config, option_table, parse_options, shipped_config
+    from dyml.training.settings import dump_text, load_config, option_table, parse_options, shipped_config
 
     if options:
         typer.echo(option_table())

@@ -110,11 +110,11 @@ class Embedder(
         return normalize(self.projection(self.layer_norm(features)).float(), dim=1)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         tensors = {name: value.contiguous() for name, value in self.state_dict().items()}
         with atomic_path(save_directory / WEIGHTS) as part:
-            save_file(tensors, part, metadata={"format": "pt"})
+            part.write_bytes(save(tensors, metadata={"format": "pt"}))  # save_file makes it private
         if self.taxonomy is not None:
             self.taxonomy.save(save_directory / TAXONOMY)
 

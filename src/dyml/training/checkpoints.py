@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
@@ -33,8 +34,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, ValueError, EOFError) as error:
-            raise RunError(f"{path} cannot be read as a checkpoint: {error}") from error
+        except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+            reason = str(error).partition("\n")[0]
+            raise RunError(f"{path} cannot be read as a checkpoint: {reason}") from error
 
 
 class Checkpoints(Checkpoint):

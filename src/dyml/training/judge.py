@@ -18,9 +18,10 @@ from dyml.metrics import Result, evaluate
 from dyml.models import Embedder
 from dyml.models.embedding import embed_manifest
 from dyml.training.build import build_embedder
-from dyml.training.config import Config, load_config
+from dyml.training.config import Config
 from dyml.training.datamodule import open_manifest
 from dyml.training.folder import RunFolder
+from dyml.training.settings import load_config
 
 HUB = "hub:"
 RAW_SIDE = 16

@@ -19,13 +19,14 @@ from dyml.files import write_json, write_text
 from dyml.metrics import Result
 from dyml.training.build import build_embedder, build_loss, build_optimizer
 from dyml.training.checkpoints import AtomicCheckpointIO, AveragedWeights, Checkpoints, check_fingerprint
-from dyml.training.config import Config, dump_text, load_config
+from dyml.training.config import Config
 from dyml.training.curves import CurveLogger
 from dyml.training.datamodule import PictureData
 from dyml.training.folder import RunFolder, describe_environment
 from dyml.training.judge import judge_run
 from dyml.training.module import EmbeddingModule
 from dyml.training.progress import ProgressLine
+from dyml.training.settings import dump_text, load_config
 
 
 @dataclass(frozen=True)
