@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dyml.cli.official import official
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -190,6 +192,9 @@ def glyphs(
     done = read_manifest(target)
     counts = ", ".join(f"{n:,} {scale}" for n, scale in zip(done.taxonomy.num_classes, done.scales))
     typer.echo(f"{target}: {len(done):,} pictures; classes: {counts}; splits: {', '.join(done.splits)}")
+
+
+app.command("official", epilog="Example: `dyml data official dyml_vehicle --out manifests/vehicle`")(official)
 
 
 def _names(scales: str | None) -> list[str] | None:

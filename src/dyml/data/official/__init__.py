@@ -1,0 +1,32 @@
+"""The three official sets, DyML-Vehicle, -Animal and -Product, exactly as released.
+
+`read_release` reads a folder, `check_release` holds it against what was published, `convert` writes manifests
+without copying pictures, `open_official` opens either. `judging.judge_official` judges an embedder.
+
+Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
+"""
+
+from dyml.data.official.channels import in_order, swap_channels
+from dyml.data.official.checking import ReleaseCheck, check_release
+from dyml.data.official.conversion import Converted, convert, read_converted
+from dyml.data.official.opening import Official, open_official
+from dyml.data.official.records import Records, read_records
+from dyml.data.official.release import Release, read_release
+from dyml.data.official.same_files import same_files
+
+__all__ = [
+    "Converted",
+    "Official",
+    "Records",
+    "Release",
+    "ReleaseCheck",
+    "check_release",
+    "convert",
+    "in_order",
+    "open_official",
+    "read_converted",
+    "read_records",
+    "read_release",
+    "same_files",
+    "swap_channels",
+]

@@ -1,0 +1,93 @@
+"""Judge an embedder on an official set, under its published protocol."""
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from dyml.data.augment import eval_transform
+from dyml.data.manifest import Manifest
+from dyml.data.official.channels import in_order
+from dyml.data.official.opening import open_official
+from dyml.data.official.pairs import Pair, evaluate_pairs
+from dyml.data.streaming import picture_batches
+from dyml.errors import InputError, ManifestError
+from dyml.metrics import Result, evaluate
+from dyml.models import Embedder
+from dyml.models.embedding import embed_batches
+
+SIDES = ("query", "gallery")
+
+
+def judge_official(
+    embedder: Embedder,
+    root: str | Path,
+    channels: str | None = None,
+    name: str | None = None,
+    batch_size: int = 256,
+    ks: Sequence[int] = (1, 5, 10, 20),
+    progress: bool = True,
+) -> Result:
+    """Measure an embedder on DyML-Vehicle, -Animal or -Product.
+
+    Vehicle and Animal have queries and a gallery at every scale: each query ranks the whole gallery of its
+    scale. Product has one set of pictures, labelled at all scales: each picture ranks all others. The overall
+    row is the mean over scales.
+
+    Args:
+        embedder: says how pictures are brought to size, too.
+        root: the release, or a folder that `dyml data official` wrote.
+        channels: stored or swapped; None takes what was chosen at conversion, else stored.
+        name: vehicle, animal or product; None recognises it.
+        batch_size: pictures at a time.
+        ks: the k of CMC@k.
+        progress: show progress bars on stderr, where that is a terminal.
+
+    Raises:
+        ManifestError: the folder is none of the sets, or a part is not there.
+        ImageError: a picture cannot be opened; the text names its file.
+        InputError: swapped channels for an embedder of grey pictures.
+
+    Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
+    """
+    official = open_official(root, name, benchmark_only=True)
+    order = official.channels if channels is None else channels
+    if order == "swapped" and embedder.channels != 3:
+        raise InputError("grey pictures have no red and blue to swap: judge with channels 'stored'")
+    pairs = []
+    for scales, manifest in official.benchmarks.items():
+        what = f"embedding {official.name}: {', '.join(scales)}"
+        vectors = _embedded(embedder, manifest, order, batch_size, what if progress else None)
+        if len(scales) > 1:
+            return evaluate(vectors, manifest.labels, scales=scales, ks=ks, progress=progress)
+        pairs.append(_pair(scales[0], manifest, vectors))
+    return evaluate_pairs(pairs, ks=ks, progress=progress)
+
+
+def _pair(scale: str, manifest: Manifest, vectors: NDArray[np.float32]) -> Pair:
+    split = np.array(manifest.split or [""] * len(manifest), dtype=object)
+    query, gallery = (split == side for side in SIDES)
+    if not query.any() or not gallery.any():
+        raise ManifestError(
+            f"the benchmark at scale {scale} has {query.sum():,} queries and {gallery.sum():,} pictures in "
+            f"its gallery: both are needed. Unpack bmk_{scale} again, then `dyml data official` with --force."
+        )
+    labels = manifest.labels
+    return Pair(scale, vectors[query], labels[query], vectors[gallery], labels[gallery])
+
+
+def _embedded(
+    embedder: Embedder, manifest: Manifest, order: str, batch_size: int, what: str | None
+) -> NDArray[np.float32]:
+    transform = in_order(eval_transform(embedder.image_size, embedder.channels, embedder.resize), order)
+    batches: Iterable[Tensor] = picture_batches(manifest, transform, batch_size, embedder.channels)
+    if what is not None and sys.stderr.isatty():
+        total = math.ceil(len(manifest) / batch_size)
+        batches = track(batches, what, total=total, console=Console(stderr=True), transient=True)
+    return embed_batches(embedder, batches)

@@ -1,0 +1,82 @@
+"""Open an official set, converted or as released, as manifests in memory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dyml.data.manifest import Manifest, read_manifest
+from dyml.data.official.channels import ChannelOrder
+from dyml.data.official.conversion import MARKER, read_converted
+from dyml.data.official.layout import SCALES
+from dyml.data.official.release import read_release
+from dyml.data.official.tables import TRAIN_MANIFEST, benchmark_manifest, manifest_of, manifest_tables
+from dyml.errors import ManifestError
+
+Scales = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Official:
+    """An official set.
+
+    Attributes:
+        name: vehicle, animal or product.
+        root: the folder of the pictures.
+        channels: the order of the colour channels that was chosen at conversion; stored if there was none.
+        train: the training pictures, labelled at all scales; None where only the benchmark was asked for.
+        benchmarks: by the scales that they are labelled at: for Vehicle and Animal one a scale, with the
+            splits query and gallery; for Product a single one over all scales.
+    """
+
+    name: str
+    root: Path
+    channels: ChannelOrder
+    train: Manifest | None
+    benchmarks: dict[Scales, Manifest]
+
+
+def open_official(folder: str | Path, name: str | None = None, benchmark_only: bool = False) -> Official:
+    """Open a set from a folder that `dyml data official` wrote, or from the release itself.
+
+    Args:
+        folder: the one or the other; where it is both, the manifests in it count.
+        name: vehicle, animal or product; None recognises it.
+        benchmark_only: leave the training pictures aside.
+
+    Raises:
+        ManifestError: the folder is neither, is another set than `name`, or a part of the set is not there.
+    """
+    folder = Path(folder)
+    if (folder / MARKER).is_file():
+        converted = read_converted(folder)
+        if name not in (None, converted.name):
+            raise ManifestError(f"{folder} is the set {converted.name}, not {name}")
+        if not converted.root.is_dir():
+            raise ManifestError(
+                f"{folder / MARKER}: the pictures are not at {converted.root} any more: run "
+                f"`dyml data official ROOT --out {folder} --force` with their new place"
+            )
+        root, set_name, channels = converted.root, converted.name, converted.channels
+
+        def read(file: str, scales: Scales) -> Manifest:
+            return read_manifest(folder / file, scales, root)
+    else:
+        release = read_release(folder, name)
+        root, set_name, channels = release.root, release.name, "stored"
+        unread = [part for part in release.parts if part.name in release.faults]
+        needed = [part for part in unread if part.split != "train" or not benchmark_only]
+        if needed:
+            raise ManifestError(release.faults[needed[0].name])
+        tables = manifest_tables(release)
+
+        def read(file: str, scales: Scales) -> Manifest:
+            return manifest_of(root, tables[file])
+
+    if set_name == "product":
+        whole = read(TRAIN_MANIFEST, SCALES)
+        train = None if benchmark_only else whole.only("train")
+        return Official(set_name, root, channels, train, {SCALES: whole.only("test")})
+    train = None if benchmark_only else read(TRAIN_MANIFEST, SCALES)
+    benchmarks: dict[Scales, Manifest] = {
+        (scale,): read(benchmark_manifest(scale), (scale,)) for scale in SCALES
+    }
+    return Official(set_name, root, channels, train, benchmarks)
