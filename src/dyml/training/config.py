@@ -92,6 +92,7 @@ class OptimConfig(Named):
         1e-4, description="of weights; not of biases, norms, proxies"
     )
     warmup: Share = Field(0.05, description="share of the steps in which the rate rises")
+    end: Share = Field(0.0, description="share of the highest rate that is left at the end; 1: constant")
     clip: Positive | None = Field(None, description="longest gradient (2-norm) of the embedder; none: any")
 
 

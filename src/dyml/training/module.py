@@ -58,7 +58,8 @@ class EmbeddingModule(L.LightningModule):
                 f"stops here; its last checkpoint is from before. Try a lower --optim.lr (now "
                 f"{self.config.optim.lr:g}), a longer --optim.warmup, or --optim.clip 1"
             )
-        self.log("loss", loss, prog_bar=True)
+        self.log("loss", loss)
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -81,10 +82,10 @@ class EmbeddingModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Make the optimiser and the schedule, which moves with every step."""
         optimizer = build_optimizer(self.config.optim, self.embedder, self.loss)
-        total = self.total_steps
-        warmup = round(self.config.optim.warmup * total)
+        settings, total = self.config.optim, self.total_steps
+        warmup = round(settings.warmup * total)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_cosine(step, total, warmup)
+            optimizer, lambda step: warmup_cosine(step, total, warmup, settings.end)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
