@@ -1,7 +1,7 @@
 """README and docs say nothing that does not run: Python blocks, dyml commands, links between pages.
 
-Blocks of one page run in order, in an empty folder beside `pictures/`, a tiny picture set. Commands that train
-get options that make the run short; nothing else about them is changed.
+Blocks of one page run in order, in an empty folder beside `pictures/`, a tiny picture set. Commands that
+train get options that make the run short; nothing else about them is changed.
 """
 
 import re

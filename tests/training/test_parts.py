@@ -28,6 +28,8 @@ def test_the_rate_rises_then_falls_to_zero(total: int, share: float) -> None:
     assert all(b <= a + 1e-12 for a, b in pairwise(rates[warmup:]))
     assert rates[0] > 0
     assert rates[-1] == (pytest.approx(0, abs=1e-12) if warmup < total else 1)
+    ends = [warmup_cosine(total, total, warmup, end) for end in (0.25, 1.0)]
+    assert ends == (pytest.approx([0.25, 1.0]) if warmup < total else [1, 1])
 
 
 def test_biases_and_proxies_do_not_decay() -> None:

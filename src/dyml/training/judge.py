@@ -1,5 +1,6 @@
 """Judge an embedder on pictures: after a run, or any time later."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def judge_run(
             manifest=manifest,
             baselines=baselines,
             curves=folder.curves,
-            settings=config.model_dump(mode="json"),
+            settings=_settings(config, folder),
         )
     return result, baselines
 
@@ -98,6 +99,7 @@ def judge(
         ManifestError: the data cannot be read, or has no such split.
     """
     embedder, config = open_source(source)
+    folder = RunFolder(Path(source))
     if root is None and config is None:
         raise RunError(f"{source} is a model without data: name a folder of pictures with --data")
     if root is None:
@@ -113,7 +115,15 @@ def judge(
     if report is not None:
         from dyml.report import write_report
 
-        write_report(report, title=f"dyml: {source}", result=result, embeddings=embeddings, manifest=manifest)
+        write_report(
+            report,
+            title=f"dyml: {source}",
+            result=result,
+            embeddings=embeddings,
+            manifest=manifest,
+            curves=folder.curves if config is not None else None,
+            settings=None if config is None else _settings(config, folder),
+        )
     return result
 
 
@@ -143,6 +153,14 @@ def raw_pixels(manifest: Manifest, size: int, channels: int) -> NDArray[np.float
     rows = [adaptive_avg_pool2d(images.float(), min(RAW_SIDE, size)).flatten(1) for images in batches]
     pixels = torch.cat(rows)
     return (pixels - pixels.mean(1, keepdim=True)).numpy()
+
+
+def _settings(config: Config, folder: RunFolder) -> dict[str, Any]:
+    """Return what the report says of how a run was made."""
+    settings = config.model_dump(mode="json")
+    if folder.environment.is_file():
+        settings["environment"] = json.loads(folder.environment.read_text(encoding="utf-8"))
+    return settings
 
 
 def _scales(embedder: Embedder, config: Config | None) -> Any:
