@@ -115,13 +115,15 @@ def _header(file: Path, text: str, scales: Sequence[str]) -> tuple[list[str], st
 
 def _check_lengths(file: Path, numbered: list[tuple[int, list[str]]], width: int) -> None:
     wrong = [(number, len(values)) for number, values in numbered if len(values) != width]
+    last, values = numbered[-1]
+    there = len(values) - (not values[-1].strip())
+    if there < width and (not wrong or wrong[0][0] == last):
+        raise ManifestError(
+            f"{file}: is cut short: its last row, {last}, has {there} of {width} values. Fetch it again."
+        )
     if not wrong:
         return
     number, length = wrong[0]
-    if length < width and number == numbered[-1][0]:
-        raise ManifestError(
-            f"{file}: is cut short: its last row, {number}, has {length} of {width} values. Fetch it again."
-        )
     more = f" ({len(wrong):,} rows are wrong)" if len(wrong) > 1 else ""
     raise ManifestError(
         f"{file}: row {number} has {length} values, but {width} belong there{more}. Fetch it again, or "
