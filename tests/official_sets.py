@@ -1,5 +1,6 @@
-"""Generated miniatures of the official sets, in exactly the layout and with the quirks of the released ones."""
+"""Generated miniatures of the official sets, in the layout and with the quirks of the released ones."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def make_set(root: Path, name: str) -> Path:
 
 
 def _write_part(
-    folder: Path, table: str, pictures: str, labels: list[tuple[int, ...]], start: int = 0
+    folder: Path, table: str, pictures: str, labels: Sequence[tuple[int, ...]], start: int = 0
 ) -> None:
     (folder / pictures).mkdir(parents=True)
     rows = []

@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from official_sets import GALLERY, QUERIES, TRAIN, make_set, published_miniatures
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from dyml.cli.data import app
 from dyml.data import read_manifest
 from dyml.data.official.sizes import PUBLISHED
 from dyml.errors import InputError, ManifestError
+from official_sets import GALLERY, QUERIES, TRAIN, make_set, published_miniatures
 
 
 def run(*arguments: object) -> Result:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from official_sets import GALLERY, LABEL_HEADER, QUERIES, SCALES, TRAIN, TREE, glued, make_set
 from PIL import Image
 
 from dyml.data import read_manifest
@@ -18,6 +17,7 @@ from dyml.data.images import open_image
 from dyml.data.official import convert, in_order, open_official, read_converted, read_release, swap_channels
 from dyml.data.official.sheet import write_sheet
 from dyml.errors import InputError, ManifestError, RunError
+from official_sets import GALLERY, LABEL_HEADER, QUERIES, SCALES, TRAIN, TREE, glued, make_set
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_opening_says_what_is_wrong(vehicle: Path, tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="is the set vehicle, not animal"):
         open_official(tmp_path / "out", "animal")
     vehicle.rename(tmp_path / "moved")
-    with pytest.raises(ManifestError, match="the pictures are not at .* any more"):
+    with pytest.raises(ManifestError, match=r"the pictures are not at .* any more"):
         open_official(tmp_path / "out")
 
 

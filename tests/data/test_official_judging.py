@@ -1,12 +1,12 @@
 """The published protocol: each scale on its own queries and gallery; the mean over scales."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from official_sets import GALLERY, QUERIES, SCALES, make_set
 
 from dyml.data.official import convert, open_official, read_release
 from dyml.data.official.judging import judge_official
@@ -15,6 +15,7 @@ from dyml.errors import ImageError, InputError, ManifestError
 from dyml.metrics import Result, evaluate
 from dyml.models import Embedder
 from dyml.models.embedding import embed_manifest
+from official_sets import GALLERY, QUERIES, SCALES, make_set
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_pairs_that_do_not_fit_are_named() -> None:
         evaluate_pairs([pair("fine", 0), pair("fine", 1)])
     wrong = pair("coarse", 1)
     with pytest.raises(InputError, match="scale 'coarse': gallery_labels has 3 rows"):
-        evaluate_pairs([pair("fine", 0), Pair("coarse", *list(vars(wrong).values())[1:4], np.zeros(3, int))])
+        evaluate_pairs([pair("fine", 0), replace(wrong, gallery_labels=np.zeros(3, int))])
 
 
 def test_an_embedder_is_judged_on_query_and_gallery(made: Path, embedder: Embedder) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from official_sets import LABEL_HEADER, PAIR_HEADER, SCALES, glued
 
 from dyml.data.official import read_records
 from dyml.errors import ManifestError
+from official_sets import LABEL_HEADER, PAIR_HEADER, SCALES, glued
 
 ROWS = ["0.jpg, 3, 17, 201", "1.jpg, 3, 18, 202", "2.jpg, 4, 19, 7"]
 LABELS = [[201, 17, 3], [202, 18, 3], [7, 19, 4]]

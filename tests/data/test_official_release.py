@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from official_sets import GALLERY, LABEL_HEADER, QUERIES, SCALES, TRAIN, glued, make_set, published_miniatures
 
 from dyml.data.official import ReleaseCheck, check_release, read_release, same_files
 from dyml.data.official.layout import recognise
@@ -16,6 +15,7 @@ from dyml.data.official.nesting import class_names, torn_classes
 from dyml.data.official.sizes import PUBLISHED
 from dyml.errors import ManifestError
 from dyml.taxonomy import check_nesting
+from official_sets import GALLERY, LABEL_HEADER, QUERIES, SCALES, TRAIN, glued, make_set, published_miniatures
 
 Maker = Callable[[str], Path]
 
@@ -69,7 +69,7 @@ def test_an_unnamed_folder_is_told_by_its_number_of_classes(made: Path) -> None:
     assert recognise(root, 495) == "animal"
     assert recognise(root, 36_301) == "vehicle"
     assert recognise(made / "dyml_vehicle", 495) == "vehicle"
-    with pytest.raises(ManifestError, match="training table cannot be read. Name it: --set vehicle or"):
+    with pytest.raises(ManifestError, match=r"training table cannot be read. Name it: --set vehicle or"):
         recognise(root, None)
 
 
