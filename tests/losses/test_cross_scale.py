@@ -299,3 +299,20 @@ def test_one_scale_needs_one_margin() -> None:
     loss = CrossScaleLoss(taxonomy, dim=4, margins=[0.1])
     x = normalize(torch.randn(3, 4), dim=1)
     assert loss(x, torch.tensor([[0], [1], [1]])).shape == ()
+
+
+def test_proxies_can_begin_in_the_shape_of_the_tree() -> None:
+    lineage = [[f, f // 4, f // 8] for f in range(32)]
+    taxonomy = Taxonomy.from_labels(lineage, ("fine", "middle", "coarse"))
+    torch.manual_seed(0)
+    loss = CrossScaleLoss(taxonomy, dim=512, start=(1.0, 2.0, 3.0))
+    proxies = loss.proxies.detach()
+    assert torch.allclose(proxies.norm(dim=1), torch.ones(32), atol=1e-5)
+    similarities = proxies @ proxies.T
+    shared = (torch.tensor(lineage)[:, None] == torch.tensor(lineage)[None]).sum(2)
+    means = [similarities[shared == level].mean() for level in range(4)]
+    expected = torch.tensor([0.0, 9 / 14, 13 / 14, 1.0])
+    assert torch.allclose(torch.stack(means), expected, atol=0.05)
+    for wrong in ((1.0, 2.0), (0.0, 1.0, 1.0)):
+        with pytest.raises(InputError, match="start"):
+            CrossScaleLoss(taxonomy, dim=8, start=wrong)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from dyml.errors import InputError
 from dyml.losses._bands import CrossScaleTerms, class_parents
@@ -79,6 +80,9 @@ class CrossScaleLoss(nn.Module):
         dim: D, the length of the embeddings.
         margins: one margin a scale, fine to coarse, in units of cosine similarity.
         scale: the inverse temperature γ.
+        start: how the proxies begin. None: each in a random direction of its own. Else one weight a scale,
+            fine to coarse: each is the weighted sum of one random direction for each of its classes, so that
+            proxies that share classes begin near each other. With many fine classes this saves many epochs.
 
     Attributes:
         proxies: Parameter (F, D); row f is fine class f. They need not be of unit length. They alone make up
@@ -100,7 +104,12 @@ class CrossScaleLoss(nn.Module):
     lineage: Tensor
 
     def __init__(
-        self, taxonomy: Taxonomy, dim: int, margins: Sequence[float] = MARGINS, scale: float = SCALE
+        self,
+        taxonomy: Taxonomy,
+        dim: int,
+        margins: Sequence[float] = MARGINS,
+        scale: float = SCALE,
+        start: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         if not (scale > 0 and math.isfinite(scale)):
@@ -109,6 +118,9 @@ class CrossScaleLoss(nn.Module):
             raise InputError(f"dim must be 1 or more; got {dim}")
         self.margins = checked_numbers(margins, "margins", taxonomy.scales)
         self.scale = float(scale)
+        self.start = None if start is None else checked_numbers(start, "start", taxonomy.scales)
+        if self.start is not None and not self.start[0]:
+            raise InputError("start must not be 0 at the finest scale: proxies of one class would be equal")
         self.proxies = nn.Parameter(torch.empty(taxonomy.num_fine, dim))
         # Not persistent: the tree comes from the taxonomy, and loading weights must not replace it.
         self.register_buffer("lineage", torch.from_numpy(taxonomy.lineage.copy()), persistent=False)
@@ -116,9 +128,12 @@ class CrossScaleLoss(nn.Module):
             self.register_buffer(f"parents{m}", parent, persistent=False)
         self.reset_parameters()
 
+    @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw the proxies from a normal distribution scaled to about unit length."""
+        """Draw the proxies anew: normal and about of unit length, or from the tree if `start` is given."""
         nn.init.normal_(self.proxies, std=self.proxies.shape[1] ** -0.5)
+        if self.start is not None:
+            self.proxies.copy_(_tree_directions(self.proxies, self.lineage, self.start))
 
     def terms(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the (L, B) terms, one a scale and sample; arguments and errors are those of `forward`."""
@@ -143,4 +158,14 @@ class CrossScaleLoss(nn.Module):
     def extra_repr(self) -> str:
         """Show the settings in the module's repr."""
         classes, dim = self.proxies.shape
-        return f"classes={classes}, dim={dim}, margins={self.margins}, scale={self.scale}"
+        return f"classes={classes}, dim={dim}, margins={self.margins}, scale={self.scale}, start={self.start}"
+
+
+def _tree_directions(fine: Tensor, lineage: Tensor, weights: Sequence[float]) -> Tensor:
+    """Add to each fine direction (F, D) one for its class at every coarser scale; return unit rows."""
+    total = weights[0] * fine
+    for column, weight in zip(lineage.T[1:], weights[1:]):
+        _, classes = column.unique(return_inverse=True)
+        drawn = torch.randn(int(classes.max()) + 1, fine.shape[1], dtype=fine.dtype, device=fine.device)
+        total += weight * fine.shape[1] ** -0.5 * drawn[classes]
+    return normalize(total, dim=1)

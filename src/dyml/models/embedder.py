@@ -77,7 +77,10 @@ class Embedder(
         super().__init__()
         self.dim, self.channels, self.image_size = dim, channels, image_size
         self.resize = resize or image_size
-        self.backbone = make_backbone(backbone, channels, image_size, pretrained, backbone_args)
+        # Channels last is the faster layout for convolutions, on processors and on GPUs alike.
+        self.backbone = make_backbone(backbone, channels, image_size, pretrained, backbone_args).to(
+            memory_format=torch.channels_last
+        )
         self.pooling = make_pooling(pooling)
         features = int(self.backbone.num_features)  # type: ignore[arg-type]
         self.layer_norm = nn.LayerNorm(features) if layer_norm else nn.Identity()

@@ -87,7 +87,7 @@ class OptimConfig(Named):
 
     type: str = Field("torch.optim.AdamW", description="an import path; other keys are its options")
     lr: Positive = Field(2e-3, description="the highest rate of the embedder")
-    proxy_lr: Positive | None = Field(None, description="the highest rate of the loss' proxies; none: `lr`")
+    proxy_lr: Positive | None = Field(None, description="the highest rate of the proxies; none: `lr`")
     weight_decay: Annotated[float, Field(ge=0)] = Field(
         1e-4, description="of weights; not of biases, norms, proxies"
     )
@@ -101,8 +101,8 @@ class TrainConfig(Strict):
 
     epochs: Count = Field(30, description="passes over the training pictures")
     seed: int = Field(0, description="of weights, batches and augmentation")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
-        "32-true", description="of the arithmetic"
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
+        "auto", description="of the network; auto: bf16-mixed where the device is fast at it"
     )
     ema: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         None, description="decay of averaged weights; none: off"

@@ -51,7 +51,9 @@ class EmbeddingModule(L.LightningModule):
         torch.manual_seed(seed)
         if self.augment is not None:
             images = self.augment(images, seed)
-        loss = self.loss(self.embedder(images), labels)
+        embeddings = self.embedder(images)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            loss = self.loss(embeddings, labels)
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}). The run "

@@ -25,6 +25,7 @@ from dyml.training.datamodule import PictureData
 from dyml.training.folder import RunFolder, describe_environment
 from dyml.training.judge import judge_run
 from dyml.training.module import EmbeddingModule
+from dyml.training.precision import decide_precision
 from dyml.training.progress import ProgressLine
 from dyml.training.settings import dump_text, load_config
 
@@ -59,6 +60,7 @@ def train(config: Config, run: Path, console: Console | None = None, report: boo
     """
     folder = RunFolder(run)
     folder.check_new()
+    config = decide_precision(config)
     data, module = _parts(config)
     write_text(folder.config, dump_text(config))
     return _go(config, folder, data, module, console, report)
@@ -125,7 +127,7 @@ def _fit(
             max_epochs=config.train.epochs,
             accelerator=config.train.accelerator,
             devices=config.train.devices,
-            precision=config.train.precision,
+            precision=config.train.precision,  # type: ignore[arg-type]  # never auto: it was decided
             callbacks=callbacks,
             logger=[curves, TensorBoardLogger(folder.tensorboard, name="", version="")],
             plugins=[AtomicCheckpointIO()],
