@@ -1,0 +1,93 @@
+"""The shipped configurations of the official sets: each loads, builds, and holds the published settings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dyml.data import Manifest
+from dyml.data.official import convert, read_release
+from dyml.taxonomy import Taxonomy
+from dyml.training import load_config
+from dyml.training.build import build_embedder, build_loss, build_optimizer, build_sampler
+from dyml.training.datamodule import PictureData
+from official_sets import SCALES, make_set
+
+FOLDER = Path(__file__).parents[2] / "configs" / "official"
+LOSSES = ("csl", "cosface", "multi_cosface")
+CONFIGS = [f"{name}_{loss}" for name in ("vehicle", "animal", "product") for loss in LOSSES]
+OFFLINE: dict[str, object] = {"model.pretrained": False}
+
+
+def stand_in() -> Manifest:
+    """Return 560 pictures' rows of a tree with as few coarse classes as Vehicle and Animal have."""
+    fine = np.arange(560) % 140
+    labels = np.stack([fine, fine // 5, fine // 30], axis=1)
+    names = [[str(i) for i in range(count)] for count in (140, 28, 5)]
+    tree = Taxonomy.from_labels(labels, SCALES, names)
+    return Manifest(Path("nowhere"), [f"{i}.jpg" for i in range(560)], labels, ["train"] * 560, tree)
+
+
+def test_there_is_one_for_every_set_and_loss() -> None:
+    assert sorted(file.stem for file in FOLDER.glob("*.yaml")) == sorted(CONFIGS)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_configuration_builds_all_its_parts(name: str) -> None:
+    manifest = stand_in()
+    # The stand-in has five coarse classes, where Product has 36.
+    few = {"sampler.per_class": [4, 4, 21]} if name == "product_multi_cosface" else {}
+    config = load_config(FOLDER / f"{name}.yaml", OFFLINE | few)
+    with torch.device("meta"):
+        embedder = build_embedder(config, manifest.taxonomy)
+        optimizer = build_optimizer(config.optim, embedder, build_loss(config, manifest.taxonomy))
+    assert embedder.projection.weight.shape == (512, 512)
+    assert isinstance(embedder.layer_norm, nn.LayerNorm)
+    assert (embedder.image_size, embedder.resize) == (224, 256)
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert (optimizer.defaults["momentum"], optimizer.defaults["nesterov"]) == (0.9, True)
+    assert {group["lr"] for group in optimizer.param_groups} == {config.optim.lr}
+
+    batch = next(iter(build_sampler(config, manifest)))
+    labels = torch.from_numpy(manifest.labels[batch])
+    vectors = nn.functional.normalize(torch.randn(len(batch), 512), dim=1).requires_grad_()
+    loss = build_loss(config, manifest.taxonomy)
+    loss(vectors, labels).backward()
+    assert vectors.grad is not None
+    assert torch.isfinite(vectors.grad).all()
+    assert len(batch) == (252 if name.endswith("multi_cosface") else 256)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_configuration_holds_the_published_settings(name: str) -> None:
+    config = load_config(FOLDER / f"{name}.yaml")
+    product, animal = name.startswith("product"), name.startswith("animal")
+    assert config.optim.lr == (0.01 if product else 0.1)
+    assert config.optim.weight_decay == 1e-4
+    assert config.optim.warmup == 0
+    assert config.optim.lr * config.optim.end == pytest.approx(1e-5 if product else 1e-6)
+    assert config.train.epochs == (20 if product else 100)
+    assert config.model.pretrained is not animal
+    assert config.model.backbone == ("resnet34" if animal else "resnet34.tv_in1k")
+    assert config.augment.crop_scale == (0.16, 1.0)
+    assert config.augment.flip == 0.5
+    assert config.data.scales == SCALES
+    assert str(config.data.root) == f"dyml_{name.split('_')[0]}"
+    if name.endswith("csl"):
+        assert config.loss.args == {"margins": [0.25, 0.35, 0.45], "scale": 32}
+
+
+@pytest.mark.parametrize("name", ["vehicle", "product"])
+def test_a_converted_set_is_ready_to_train(tmp_path: Path, name: str) -> None:
+    root = make_set(tmp_path / f"dyml_{name}", name)
+    convert(read_release(root))
+    small = {"data.root": root, "sampler.batch_size": 24, "data.size": 16}
+    config = load_config(FOLDER / f"{name}_csl.yaml", OFFLINE | small)
+    data = PictureData(config)
+    assert len(data.train) == 96
+    assert len(data.test) == (36 if name == "product" else 96)
+    assert data.train.scales == SCALES
+    assert data.train.full_path(0).is_file()
+    assert data.batches_per_epoch == 4
