@@ -91,3 +91,16 @@ def test_a_converted_set_is_ready_to_train(tmp_path: Path, name: str) -> None:
     assert data.train.scales == SCALES
     assert data.train.full_path(0).is_file()
     assert data.batches_per_epoch == 4
+
+
+def test_manifests_elsewhere_are_trained_on_by_their_whole_path(tmp_path: Path) -> None:
+    root = make_set(tmp_path / "dyml_animal", "animal")
+    convert(read_release(root), tmp_path / "out")
+    options = {
+        "data.root": root,
+        "data.manifest": str(tmp_path / "out/manifest.csv"),
+        "sampler.batch_size": 24,
+    }
+    data = PictureData(load_config(FOLDER / "animal_csl.yaml", OFFLINE | options))
+    assert data.train.root == root
+    assert data.train.full_path(0).is_file()

@@ -1,5 +1,6 @@
 """The pictures of a run: the training batches by number of step, the test pictures in order."""
 
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -17,7 +18,11 @@ from dyml.training.config import Config, DataConfig
 def open_manifest(config: DataConfig) -> Manifest:
     """Read the manifest that a configuration names, or the built-in glyphs."""
     root = glyph_cache(config.size) if config.root is None else config.root
-    return read_manifest(root if config.manifest is None else root / config.manifest, config.scales)
+    if config.manifest is None:
+        return read_manifest(root, config.scales)
+    # A table given by its whole path lies elsewhere, as where the pictures cannot be written to.
+    elsewhere = root if Path(config.manifest).is_absolute() else None
+    return read_manifest(root / config.manifest, config.scales, elsewhere)
 
 
 class StepLoader(DataLoader):
