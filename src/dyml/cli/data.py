@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dyml.cli.build import build
 from dyml.cli.official import official
 
 if TYPE_CHECKING:
@@ -194,6 +195,11 @@ def glyphs(
     typer.echo(f"{target}: {len(done):,} pictures; classes: {counts}; splits: {', '.join(done.splits)}")
 
 
+app.command(
+    "build",
+    epilog="Examples:\n\n`dyml data build inaturalist inat2018 inat2018/manifest.csv`\n\n"
+    "`dyml data build table shop.csv manifest.csv --path-column image --scales sku,type,category`",
+)(build)
 app.command("official", epilog="Example: `dyml data official dyml_vehicle --out manifests/vehicle`")(official)
 
 

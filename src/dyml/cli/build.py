@@ -1,0 +1,144 @@
+"""`dyml data build`: a manifest from a source that people have."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from dyml.data.builders import Source
+
+KINDS = ("table", "inaturalist", "online-products", "cub")
+
+
+def build(
+    kind: Annotated[str, typer.Argument(help=f"What SOURCE is: {', '.join(KINDS)}.", show_default=False)],
+    source: Annotated[
+        Path, typer.Argument(help="The folder as unpacked; for `table`, the table.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Argument(help="The manifest to write (.csv, .parquet).", show_default=False)],
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            help="Levels to take, fine to coarse, with commas: species,family,order. Default: --count of "
+            "them, the finest and those that thin the classes out most evenly. table: columns of classes.",
+            show_default=False,
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many scales, where --scales names none.")] = 3,
+    least: Annotated[int, typer.Option(min=1, help="Leave out classes with fewer pictures.")] = 2,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="Pictures of a class to keep; default all.", show_default=False)
+    ] = None,
+    new_split: Annotated[
+        bool, typer.Option("--new-split", help="Leave the source's own split aside.")
+    ] = False,
+    test_share: Annotated[float, typer.Option(help="Share of the fine classes that go to test.")] = 0.4,
+    val_share: Annotated[float, typer.Option(help="Share of the fine classes that go to val.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Another seed gives another split.")] = 0,
+    path_column: Annotated[
+        str | None, typer.Option(help="table: the column of paths.", show_default=False)
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="table: the column of splits, if it has one.", show_default=False)
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="table: the folder of the paths. Default: the table's own.", show_default=False),
+    ] = None,
+    annotations: Annotated[
+        list[Path] | None,
+        typer.Option(help="inaturalist: annotation file; may come again.", show_default=False),
+    ] = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(
+            help="cub: a table of one row a class: its name, then genus, family, ….", show_default=False
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
+) -> None:
+    """Make a manifest with an open-set split from a source's own released files; no picture is copied.
+
+    A level that some branches lack is what the other branches of the same finer class have there, or else a
+    class of its own for that finer class.
+    """
+    from rich.console import Console
+
+    from dyml.data.builders import build_manifest
+    from dyml.data.split import side_counts
+
+    names = None if scales is None else [name.strip() for name in scales.split(",")]
+    _refuse_foreign(
+        kind,
+        {
+            "--path-column": ("table", path_column),
+            "--split-column": ("table", split_column),
+            "--root": ("table", root),
+            "--annotations": ("inaturalist", annotations),
+            "--taxonomy": ("cub", taxonomy),
+        },
+    )
+    with Console(stderr=True).status(f"reading {source}"):
+        read = _read(kind, source, out, names, path_column, split_column, root, annotations, taxonomy)
+        built = build_manifest(
+            read,
+            out,
+            scales=names,
+            count=count,
+            least=least,
+            most=most,
+            new_split=new_split,
+            test_share=test_share,
+            val_share=val_share,
+            seed=seed,
+            force=force,
+        )
+    done = built.manifest
+    classes = ", ".join(f"{n:,} {scale}" for n, scale in zip(done.taxonomy.num_classes, done.scales))
+    typer.echo(f"{out}: {len(done):,} pictures; classes: {classes}; splits: {', '.join(done.splits)}")
+    for sides in side_counts(done):
+        typer.echo(f"- {sides.scale}: {sides.several:,} of {sides.classes:,} classes are in several splits")
+    for note in built.notes:
+        typer.echo(f"- {note}")
+    typer.echo(f"Next: `dyml data check {out}`")
+
+
+def _read(
+    kind: str,
+    source: Path,
+    out: Path,
+    names: list[str] | None,
+    path_column: str | None,
+    split_column: str | None,
+    root: Path | None,
+    annotations: list[Path] | None,
+    taxonomy: Path | None,
+) -> "Source":
+    from dyml.data import builders
+    from dyml.errors import ManifestError
+
+    match kind:
+        case "table":
+            if source.resolve() == out.resolve():
+                raise ManifestError(f"{out} is the source itself; choose another file to write")
+            return builders.read_tabular(source, names or [], path_column, split_column, root)
+        case "inaturalist":
+            return builders.read_inaturalist(source, annotations)
+        case "online-products":
+            return builders.read_online_products(source)
+    if taxonomy is None:
+        raise ManifestError("CUB names no coarser classes: give a table of them with --taxonomy")
+    return builders.read_cub(source, taxonomy)
+
+
+def _refuse_foreign(kind: str, options: dict[str, tuple[str, object]]) -> None:
+    from dyml.errors import ManifestError, suggest
+
+    if kind not in KINDS:
+        raise ManifestError(
+            f"no kind of source {kind!r}; there are {', '.join(KINDS)}.{suggest(kind, KINDS)}"
+        )
+    for option, (owner, value) in options.items():
+        if value is not None and owner != kind:
+            raise ManifestError(f"{option} belongs to {owner}, not to {kind}: leave it out")
