@@ -1,5 +1,6 @@
 """Choosing scales out of deep, ragged trees; thinning; writing the manifest."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ LINEAGES: list[tuple[str, ...]] = [
 
 
 def made(
-    root: Path, lineages: list[tuple[str, ...]], each: int = 3, split: list[str] | None = None
+    root: Path, lineages: Sequence[tuple[str, ...]], each: int = 3, split: list[str] | None = None
 ) -> Source:
     """Return a source of `each` pictures (empty files) a lineage."""
     paths = [f"{place}-{k}.jpg" for place in range(len(lineages)) for k in range(each)]

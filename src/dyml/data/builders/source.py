@@ -1,5 +1,6 @@
 """What a builder reads out of a source: pictures, and a tree of classes that may be deep and ragged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class Source:
 def source_of(
     root: Path,
     paths: list[str],
-    lineages: list[Lineage],
+    lineages: Sequence[Lineage],
     levels: tuple[str, ...],
     split: list[str] | None = None,
 ) -> Source:
