@@ -34,7 +34,7 @@ def test_minus_zero_is_zero():
 
 
 def test_copies_far_apart_are_found_in_pieces(monkeypatch):
-    monkeypatch.setattr(copies, "CHECK_ROWS", 7)
+    monkeypatch.setattr(copies, "BLOCK_ROWS", 7)
     table = np.random.default_rng(0).normal(size=(50, 9)).astype(np.float32)
     table[[13, 49]] = table[3]
     table[20] = table[19]

@@ -142,6 +142,7 @@ def test_other_options():
     failing("alpha must be", GOOD, LABELS, alpha=-1)
     failing("alpha must be", GOOD, LABELS, alpha=float("nan"))
     failing("block_bytes must be", GOOD, LABELS, block_bytes=0)
+    failing("engine must be one of .* got 'count'. Did you mean 'counting'", GOOD, LABELS, engine="count")
 
 
 def test_no_query_with_a_relevant_item():

@@ -8,8 +8,9 @@ counts. Here every copy takes over the similarity of the first of its kind.
 import torch
 from torch import Tensor
 
-from dyml.metrics.vectors import CHECK_ROWS, Vectors
+from dyml.metrics.vectors import Vectors
 
+BLOCK_ROWS = 16384
 SKETCH_COLUMNS = 4
 
 
@@ -23,20 +24,17 @@ def find_copies(vectors: Vectors) -> tuple[Tensor, Tensor]:
         Two (n,) int64 tensors on the device of the vectors.
     """
     step = max(1, vectors.dim // SKETCH_COLUMNS)
-    starts = range(0, len(vectors), CHECK_ROWS)
-    sketch = torch.cat([_digest(vectors.rows(at, at + CHECK_ROWS)[:, ::step]) for at in starts])
-    suspects = _repeated(sketch)
+    starts = range(0, len(vectors), BLOCK_ROWS)
+    sketch = torch.cat([_digest(vectors.rows(at, at + BLOCK_ROWS)[:, ::step]) for at in starts])
+    copies, originals = _group(sketch)
+    suspects = torch.cat([copies, originals]).unique()
     if len(suspects) == 0:
         return suspects, suspects
-    chunks = suspects.split(CHECK_ROWS)
-    order, first = _group(torch.cat([_digest(vectors.at(chunk)) for chunk in chunks]))
-    copies, originals = suspects[order], suspects[first]
-    same = [
-        (vectors.at(a) == vectors.at(b)).all(1)
-        for a, b in zip(copies.split(CHECK_ROWS), originals.split(CHECK_ROWS))
-    ]
-    confirmed = torch.cat(same)
-    return copies[confirmed], originals[confirmed]
+    digests = torch.cat([_digest(vectors.at(part)) for part in suspects.split(BLOCK_ROWS)])
+    copies, originals = (suspects[places] for places in _group(digests))
+    parts = zip(copies.split(BLOCK_ROWS), originals.split(BLOCK_ROWS))
+    same = torch.cat([(vectors.at(a) == vectors.at(b)).all(1) for a, b in parts])
+    return copies[same], originals[same]
 
 
 def _digest(rows: Tensor) -> Tensor:
@@ -49,16 +47,9 @@ def _digest(rows: Tensor) -> Tensor:
     return (mixed ^ (mixed >> 29)).sum(1)
 
 
-def _repeated(keys: Tensor) -> Tensor:
-    """Return, ascending, the positions whose key occurs more than once."""
-    _, inverse, counts = torch.unique(keys, return_inverse=True, return_counts=True)
-    return torch.nonzero(counts[inverse] > 1)[:, 0]
-
-
 def _group(keys: Tensor) -> tuple[Tensor, Tensor]:
     """Return the positions whose key occurred before, and for each the first position of that key."""
-    order = keys.argsort(stable=True)
-    ordered = keys[order]
+    ordered, order = keys.sort(stable=True)
     begins = torch.ones(len(keys), dtype=torch.bool, device=keys.device)
     begins[1:] = ordered[1:] != ordered[:-1]
     starts = torch.nonzero(begins)[:, 0]

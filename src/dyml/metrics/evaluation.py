@@ -2,22 +2,29 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dyml.errors import InputError
-from dyml.metrics import inputs, sorting
-from dyml.metrics.measures import MULTI, Scores, single_names
+from dyml.errors import InputError, suggest
+from dyml.metrics import inputs
+from dyml.metrics.measures import Question, Scores
 from dyml.metrics.products import Gallery, similarity_blocks
 from dyml.metrics.result import Result
+from dyml.metrics.sorting import SortingEngine
 from dyml.metrics.vectors import Vectors, checked_similarity
 
+if TYPE_CHECKING:
+    from dyml.metrics.counting import CountingEngine
+
+Engine: TypeAlias = "CountingEngine | SortingEngine"
+
 BLOCK_BYTES = 512 * 2**20
-MOST_ROWS = 1024
+MOST_ROWS = 512
+ENGINES = ("auto", "counting", "sorting")
+WORTH_COMPILING = 2**23  # Pairs below which sorting is done before the other engine is loaded.
 
 
 def evaluate(
@@ -32,14 +39,15 @@ def evaluate(
     alpha: float = 1.0,
     keep: bool = False,
     block_bytes: int = BLOCK_BYTES,
+    engine: str = "auto",
     progress: bool = False,
 ) -> Result:
     """Measure how well embeddings retrieve their own class, at every scale.
 
-    With a gallery, every query ranks the whole gallery. Without one, every row of `query` is a query and ranks
-    all other rows (leave-one-out): a query is excluded by its position, copies of it are not. Equal
-    similarities rank in gallery order, and equal vectors have equal similarities. A query without a relevant
-    item at a scale is left out there, and counted.
+    With a gallery, every query ranks all of it. Without one, every row of `query` is a query and ranks all
+    other rows (leave-one-out): a query is excluded by its position, copies of it are not. Equal similarities
+    rank in gallery order, and equal vectors have equal similarities. A query without a relevant item at a
+    scale is left out there, and counted.
 
     Args:
         query: (Q, D) embeddings, numpy (memory-mapped, too) or torch on any one device: float16, bfloat16,
@@ -54,6 +62,8 @@ def evaluate(
         alpha: α of H-AP.
         keep: keep the values of every query in `Result.per_query`.
         block_bytes: working memory beyond the inputs, about; the result does not depend on it.
+        engine: "counting" (fast, on the CPU, compiles for some seconds at its very first use), "sorting" (any
+            device), or "auto" to choose by device and size. Both find the same.
         progress: show a progress bar on stderr, where that is a terminal.
 
     Returns:
@@ -65,6 +75,7 @@ def evaluate(
 
     Sun et al., "Dynamic Metric Learning", CVPR 2021.
 
+    >>> import numpy as np
     >>> embeddings = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 1.0]])
     >>> result = evaluate(embeddings, np.array([[0, 0], [1, 0], [2, 1], [2, 1]]), scales=("fine", "coarse"))
     >>> result.to_dict()["fine"]["CMC@1"], result.to_dict()["fine"]["queries"]
@@ -89,52 +100,50 @@ def evaluate(
     dtype = inputs.compute_dtype(queries) if items is None else inputs.compute_dtype(queries, items)
     query_vectors = Vectors(queries, dtype, kind, "query")
     item_vectors = query_vectors if items is None else Vectors(items, dtype, kind, "gallery")
-    scores = score_queries(
-        query_vectors,
-        query_codes,
-        item_vectors,
-        item_codes,
-        leave_one_out=items is None,
-        ks=ks,
-        alpha=alpha,
-        block_bytes=block_bytes,
-        progress=progress,
-    )
+    question = Question(query_codes, item_codes, items is None, ks, alpha)
+    with choose_engine(engine, query_vectors.device.type, question) as chosen:
+        scores = score_queries(query_vectors, item_vectors, chosen, block_bytes, progress)
     return Result.from_scores(scores, names, ks, keep)
 
 
+def choose_engine(name: str, device: str, question: Question) -> Engine:
+    """Make the engine of a name; "auto" takes the one that is done first.
+
+    Args:
+        name: "auto", "counting" or "sorting".
+        device: the type of device that the embeddings are on.
+        question: what to measure.
+    """
+    if name not in ENGINES:
+        raise InputError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}.{suggest(name, ENGINES)}")
+    if name == "counting" and device != "cpu":
+        raise InputError(
+            f"the counting engine works on the CPU, but the embeddings are on {device}: use 'auto'"
+        )
+    pairs = len(question.query_codes) * len(question.item_codes)
+    if name == "sorting" or (name == "auto" and (device != "cpu" or pairs < WORTH_COMPILING)):
+        return SortingEngine(question)
+    from dyml.metrics.counting import CountingEngine
+
+    return CountingEngine(question)
+
+
 def score_queries(
-    queries: Vectors,
-    query_codes: inputs.Ints,
-    items: Vectors,
-    item_codes: inputs.Ints,
-    *,
-    leave_one_out: bool,
-    ks: tuple[int, ...],
-    alpha: float,
-    block_bytes: int,
-    progress: bool = False,
+    queries: Vectors, items: Vectors, engine: Engine, block_bytes: int, progress: bool = False
 ) -> Scores:
     """Compute the measures of every query, block by block.
 
     Args:
         queries: Q vectors.
-        query_codes: (Q, L) class codes, finest first, nested.
-        items: N vectors; the same as `queries` for leave-one-out.
-        item_codes: (N, L) class codes, numbered as the queries'.
-        leave_one_out: leave each query's own position out of its list.
-        ks: the k of CMC@k.
-        alpha: α of H-AP.
+        items: N vectors; the same object as `queries` for leave-one-out.
+        engine: turns similarities into measures.
         block_bytes: working memory, about.
         progress: show a progress bar on stderr, where that is a terminal.
     """
     gallery = Gallery(items, block_bytes // 2)
-    rows = block_bytes // 2 // (sorting.BYTES_PER_PAIR * len(gallery))
-    rows = min(max(rows, 1), MOST_ROWS, len(queries))
-    scores = Scores(
-        np.empty((len(queries), query_codes.shape[1], len(single_names(ks)))),
-        np.empty((len(queries), len(MULTI))),
-    )
+    pair_bytes = torch.finfo(queries.dtype).bits // 8 + engine.bytes_per_pair
+    rows = min(max(block_bytes // 2 // (pair_bytes * len(gallery)), 1), MOST_ROWS, len(queries))
+    scores = Scores.empty(len(queries), engine.question)
     bar = Progress(
         TextColumn("evaluating"),
         BarColumn(),
@@ -148,16 +157,8 @@ def score_queries(
         task = bar.add_task("", total=len(queries))
         for start, block in similarity_blocks(queries, gallery, rows):
             stop = start + len(block)
-            single, multi = sorting.measure_by_sorting(
-                block,
-                torch.from_numpy(query_codes[start:stop]).to(block.device),
-                torch.from_numpy(item_codes).to(block.device),
-                torch.arange(start, stop, device=block.device) if leave_one_out else None,
-                ks,
-                alpha,
-            )
-            scores.single[start:stop] = single.cpu().numpy()
-            scores.multi[start:stop] = multi.cpu().numpy()
+            found = engine.measure(block, start)
+            scores.single[start:stop], scores.multi[start:stop] = found.single, found.multi
             bar.update(task, completed=stop)
     return scores
 

@@ -121,7 +121,8 @@ def joint_codes(query: Ints, gallery: Ints | None, scales: tuple[str, ...]) -> t
         TaxonomyError: a class lies in two classes of the next coarser scale.
     """
     both = query if gallery is None else np.concatenate([query, gallery])
-    check_nesting(np.unique(both, axis=0), scales)
+    if len(scales) > 1:
+        check_nesting(np.unique(both, axis=0), scales)
     codes = dense_labels(both)
     return (codes, codes) if gallery is None else (codes[: len(query)], codes[len(query) :])
 

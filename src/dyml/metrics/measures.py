@@ -1,4 +1,4 @@
-"""The names of the measures and how per-query values become means."""
+"""What is measured: the question put to an engine, the names of the measures, the values of every query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,31 @@ from numpy.typing import NDArray
 MULTI = ("H-AP", "NDCG", "ASI")
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
-def single_names(ks: Sequence[int]) -> tuple[str, ...]:
-    """Name the measures of one scale, in the order of the last axis of `Scores.single`.
+@dataclass(frozen=True)
+class Question:
+    """Everything an engine must know besides the similarities.
 
-    >>> single_names((1, 5))
-    ('mAP', 'ASI', 'CMC@1', 'CMC@5', 'mAP@R', 'R-precision')
+    Attributes:
+        query_codes: (Q, L) int64 class codes from 0, finest scale first, nested.
+        item_codes: (N, L) int64 class codes of the gallery, numbered as the queries'.
+        leave_one_out: query q is gallery item q, and is left out of its own list.
+        ks: the k of CMC@k.
+        alpha: α of H-AP.
     """
-    return ("mAP", "ASI", *(f"CMC@{k}" for k in ks), "mAP@R", "R-precision")
+
+    query_codes: Ints
+    item_codes: Ints
+    leave_one_out: bool
+    ks: tuple[int, ...]
+    alpha: float
+
+    @property
+    def num_scales(self) -> int:
+        """L."""
+        return int(self.query_codes.shape[1])
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,21 @@ class Scores:
 
     single: Floats
     multi: Floats
+
+    @classmethod
+    def empty(cls, queries: int, question: Question) -> "Scores":
+        """Make room for the measures of some queries."""
+        measures = len(single_names(question.ks))
+        return cls(np.empty((queries, question.num_scales, measures)), np.empty((queries, len(MULTI))))
+
+
+def single_names(ks: Sequence[int]) -> tuple[str, ...]:
+    """Name the measures of one scale, in the order of the last axis of `Scores.single`.
+
+    >>> single_names((1, 5))
+    ('mAP', 'ASI', 'CMC@1', 'CMC@5', 'mAP@R', 'R-precision')
+    """
+    return ("mAP", "ASI", *(f"CMC@{k}" for k in ks), "mAP@R", "R-precision")
 
 
 def mean_without_nan(values: Floats) -> float | None:

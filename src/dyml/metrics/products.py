@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from dyml.metrics.copies import find_copies
-from dyml.metrics.vectors import Vectors
+from dyml.metrics.vectors import Vectors, empty
 
 COPY_ROWS = 32
+LEAST_TILE = 64
 
 
 class Gallery:
@@ -18,19 +19,16 @@ class Gallery:
 
     def __init__(self, vectors: Vectors, budget: int) -> None:
         self.vectors = vectors
-        row_bytes = vectors.dim * torch.finfo(vectors.dtype).bits // 8
-        self.tile_rows = max(1, budget // row_bytes)
+        self.tile_rows = max(LEAST_TILE, budget * len(vectors) // vectors.held_bytes)
+        if self.tile_rows >= len(vectors):
+            vectors.hold()
         self.copies, self.originals = find_copies(vectors)
-        self._held = vectors.rows(0, len(vectors)) if self.tile_rows >= len(vectors) else None
 
     def __len__(self) -> int:
         return len(self.vectors)
 
     def tiles(self) -> Iterator[tuple[int, Tensor]]:
         """Yield the position of the first row and the prepared rows of every tile."""
-        if self._held is not None:
-            yield 0, self._held
-            return
         for start in range(0, len(self), self.tile_rows):
             yield start, self.vectors.rows(start, start + self.tile_rows)
 
@@ -48,11 +46,9 @@ def similarity_blocks(queries: Vectors, gallery: Gallery, rows: int) -> Iterator
     Yields:
         The first query of the block, and (B, N) similarities. The next block reuses their memory.
     """
-    out = torch.empty(0)
+    out = empty(min(rows, len(queries)), len(gallery), queries.dtype, queries.device)
     for start in range(0, len(queries), rows):
         block = queries.rows(start, start + rows)
-        if start == 0:
-            out = torch.empty(len(block), len(gallery), dtype=block.dtype, device=block.device)
         for column, tile in gallery.tiles():
             _product(block, tile, out[: len(block), column : column + len(tile)])
         found = out[: len(block)]

@@ -4,39 +4,64 @@ It runs on any device and is what the faster engine is tested against. Its cost 
 (B, N) block and some ten arrays of that size.
 """
 
+from types import TracebackType
+
 import torch
 from torch import Tensor
 
 from dyml.metrics import graded, single_scale
+from dyml.metrics.measures import Question, Scores
 
-BYTES_PER_PAIR = 96  # The block's similarities, order, levels and float64 temporaries, at the worst moment.
+
+class SortingEngine:
+    """Measure blocks of queries on any device; a context, as the other engine is."""
+
+    bytes_per_pair = 96  # Order, levels and float64 temporaries, at the worst moment.
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+
+    def __enter__(self) -> "SortingEngine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def measure(self, similarity: Tensor, first: int) -> Scores:
+        """Compute every measure of a block of queries.
+
+        Args:
+            similarity: (B, N) float32 or float64, no NaN.
+            first: which query the first row is.
+        """
+        device, last = similarity.device, first + len(similarity)
+        question = self.question
+        levels = rank_levels(
+            similarity,
+            torch.from_numpy(question.query_codes[first:last]).to(device),
+            torch.from_numpy(question.item_codes).to(device),
+            torch.arange(first, last, device=device) if question.leave_one_out else None,
+        )
+        single, multi = measure_levels(levels, question.num_scales, question.ks, question.alpha)
+        return Scores(single.cpu().numpy(), multi.cpu().numpy())
 
 
-def measure_by_sorting(
-    similarity: Tensor,
-    query_labels: Tensor,
-    gallery_labels: Tensor,
-    own: Tensor | None,
-    ks: tuple[int, ...],
-    alpha: float,
+def measure_levels(
+    levels: Tensor, num_scales: int, ks: tuple[int, ...], alpha: float
 ) -> tuple[Tensor, Tensor]:
-    """Compute every measure of a block of queries.
-
-    Equal similarities rank in gallery order.
+    """Compute every measure from the numbers of shared scales in rank order.
 
     Args:
-        similarity: (B, N) float, no NaN.
-        query_labels: (B, L) integers, finest first, nested.
-        gallery_labels: (N, L) integers.
-        own: (B,) the gallery position of each query itself, which is left out of its list; or None.
+        levels: (B, N) integers 0 … L.
+        num_scales: L.
         ks: the k of CMC@k.
         alpha: α of H-AP.
 
     Returns:
         (B, L, M) and (B, 3) float64, as in `Scores`.
     """
-    levels = rank_levels(similarity, query_labels, gallery_labels, own)
-    num_scales = query_labels.shape[1]
     columns = []
     for scale in range(num_scales):
         relevant = levels >= num_scales - scale
@@ -61,7 +86,8 @@ def rank_levels(
 ) -> Tensor:
     """Return how many scales the item at each rank shares with its query: (B, N) int64.
 
-    A query's own position, where given, comes last and shares nothing.
+    Equal similarities rank in gallery order. A query's own position, where given, comes last and shares
+    nothing.
 
     Args:
         similarity: (B, N) float, no NaN.

@@ -1,6 +1,7 @@
-"""Embeddings made ready for matrix products: checked once, then converted and normalised by blocks."""
+"""Embeddings made ready for matrix products: checked, converted and normalised, block by block."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 import numpy as np
@@ -8,16 +9,17 @@ import torch
 from torch import Tensor
 
 from dyml.errors import InputError, shortened, suggest
-from dyml.metrics.inputs import Table
+from dyml.metrics.inputs import Table, dtype_name
 
 Similarity = Literal["cosine", "dot"]
-CHECK_ROWS = 16384
+BLOCK_NUMBERS = 2**19  # Small enough that a block's copies stay in the processor's cache.
 
 
 class Vectors:
     """A table of embeddings whose rows are prepared when they are asked for.
 
-    The table stays as it is (on disk, in half precision, on its device); only the rows in use are converted.
+    The table stays as it is (on disk, in half precision, on its device); only the rows in use are converted,
+    unless `hold` prepares them all.
     """
 
     def __init__(self, table: Table, dtype: torch.dtype, similarity: Similarity, name: str) -> None:
@@ -25,6 +27,7 @@ class Vectors:
         self.dtype = dtype
         self.similarity = similarity
         self.name = name
+        self._held: Tensor | None = None
         self._check()
 
     def __len__(self) -> int:
@@ -35,21 +38,48 @@ class Vectors:
         """D, the length of an embedding."""
         return int(self.table.shape[1])
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self.table.device if isinstance(self.table, Tensor) else torch.device("cpu")
+
+    @property
+    def held_bytes(self) -> int:
+        """The memory that `hold` takes."""
+        return len(self) * self.dim * torch.finfo(self.dtype).bits // 8
+
+    def hold(self) -> None:
+        """Prepare all rows now and keep them."""
+        if self._held is None:
+            self._held = self.rows(0, len(self))
+
     def rows(self, start: int, stop: int) -> Tensor:
         """Return the prepared rows start … stop-1 (fewer at the end of the table).
 
         Returns:
-            (B, D) contiguous, in the dtype of the computation, on the table's device.
+            (B, D) contiguous, in the dtype of the computation, on the table's device; not to be written into.
         """
-        return self._prepared(slice(start, stop))
+        if self._held is not None:
+            return self._held[start:stop]
+        stop = min(stop, len(self))
+        out = empty(max(stop - start, 0), self.dim, self.dtype, self.device)
+        for begin, end in self._blocks(start, stop):
+            self._prepare(self._raw(slice(begin, end)), out[begin - start : end - start])
+        return out
 
     def at(self, positions: Tensor) -> Tensor:
         """Return the prepared rows at (B,) int64 positions: (B, D) as from `rows`."""
-        return self._prepared(positions)
+        if self._held is not None:
+            return self._held[positions]
+        return self._prepare(self._raw(positions), empty(len(positions), self.dim, self.dtype, self.device))
 
-    def _prepared(self, which: slice | Tensor) -> Tensor:
-        block = self._raw(which).contiguous()
-        return unit_rows(block) if self.similarity == "cosine" else block
+    def _prepare(self, raw: Tensor, out: Tensor) -> Tensor:
+        return unit_rows(raw, out) if self.similarity == "cosine" else out.copy_(raw)
+
+    def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        rows = max(64, BLOCK_NUMBERS // self.dim)
+        for begin in range(start, stop, rows):
+            yield begin, min(begin + rows, stop)
 
     def _raw(self, which: slice | Tensor) -> Tensor:
         if isinstance(self.table, Tensor):
@@ -63,11 +93,15 @@ class Vectors:
 
     def _check(self) -> None:
         # Products of larger rows would overflow, and inf − inf has no rank.
-        limit = torch.inf if self.similarity == "cosine" else (torch.finfo(self.dtype).max / self.dim) ** 0.5
+        limit = torch.inf if self.similarity == "cosine" else (torch.finfo(self.dtype).max / 4) ** 0.5
         bad: list[int] = []
-        for start in range(0, len(self), CHECK_ROWS):
-            peak = torch.linalg.vector_norm(self._raw(slice(start, start + CHECK_ROWS)), ord=torch.inf, dim=1)
-            bad += (start + torch.nonzero(~(peak < limit))[:, 0]).tolist()
+        for start, stop in self._blocks(0, len(self)):
+            block = self._raw(slice(start, stop))
+            if not (torch.linalg.vector_norm(block, dim=1) < limit).all():
+                peak = block.abs().amax(1)
+                if self.similarity == "dot":
+                    peak *= self.dim**0.5
+                bad += (start + torch.nonzero(~(peak < limit))[:, 0]).tolist()
         if bad:
             cause = "NaN or infinite" if self.similarity == "cosine" else "NaN, infinite or too large"
             raise InputError(
@@ -76,24 +110,37 @@ class Vectors:
             )
 
 
-def unit_rows(block: Tensor) -> Tensor:
-    """Scale every row to length 1; rows of zeros stay zeros.
+def empty(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Make room for a (rows, columns) block."""
+    if device.type == "cpu":
+        # numpy asks for large memory pages, which spares a big block thousands of page faults.
+        return torch.from_numpy(np.empty((rows, columns), dtype=dtype_name(torch.empty(0, dtype=dtype))))
+    return torch.empty(rows, columns, dtype=dtype, device=device)
 
-    The length is taken after an exact scaling by a power of two, so that tiny rows do not vanish and huge
-    ones do not overflow.
+
+def unit_rows(block: Tensor, out: Tensor) -> Tensor:
+    """Scale every row to length 1; rows of zeros stay zeros.
 
     Args:
         block: (B, D) float32 or float64, finite.
-
-    Returns:
-        (B, D) of the same dtype.
+        out: (B, D) of the same dtype, which is filled and returned.
     """
-    peak = torch.linalg.vector_norm(block, ord=torch.inf, dim=1, keepdim=True)
-    mantissa = torch.frexp(peak).mantissa
-    power = torch.where(peak > 0, mantissa / peak, 1).clamp(max=1 / torch.finfo(block.dtype).smallest_normal)
-    scaled = block * power
-    length = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
-    return scaled / torch.where(length > 0, length, 1)
+    length = torch.linalg.vector_norm(block, dim=1, keepdim=True)
+    info = torch.finfo(block.dtype)
+    odd = ((length < info.tiny**0.5 / info.eps) | (length > info.max**0.5 * info.eps))[:, 0]
+    torch.div(block, length, out=out)
+    if odd.any():
+        # Squares of tiny numbers vanish and those of huge ones overflow: bring the greatest number near 1
+        # first, by a power of two, which is exact.
+        rows = block[odd]
+        peak = rows.abs().amax(1, keepdim=True)
+        power = torch.where(peak > 0, torch.frexp(peak).mantissa / peak, 1).clamp(
+            max=1 / info.smallest_normal
+        )
+        rows = rows * power
+        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+        out[odd] = rows / torch.where(length > 0, length, 1)
+    return out
 
 
 def checked_similarity(similarity: str) -> Similarity:

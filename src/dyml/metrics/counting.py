@@ -1,0 +1,72 @@
+"""The fast engine, for the CPU: ranks of the relevant items by counting, measures from these ranks."""
+
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dyml.metrics.measures import Question, Scores
+from dyml.metrics.ranked import make_tables, measure_lists
+from dyml.metrics.ranks import rank_relevant
+
+TASK_ROWS = 16
+
+
+class CountingEngine:
+    """Measure blocks of queries on all threads; a context, since it holds threads.
+
+    The items that share the coarsest scale with a query are all that any measure asks for. Their ranks are
+    found without a sort of the gallery.
+    """
+
+    bytes_per_pair = 0  # Beside the similarities it needs a few rows a thread.
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        coarsest = question.item_codes[:, -1]
+        self._members = np.argsort(coarsest, kind="stable")
+        classes = 1 + max(int(coarsest.max()), int(question.query_codes[:, -1].max()))
+        self._starts = np.searchsorted(coarsest[self._members], np.arange(classes + 1))
+        self._tables = make_tables(len(coarsest), question.num_scales, question.alpha)
+        self._ks = np.array(question.ks, dtype=np.int64)
+        self._threads = ThreadPoolExecutor(torch.get_num_threads())
+
+    def __enter__(self) -> "CountingEngine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown()
+
+    def measure(self, similarity: Tensor, first: int) -> Scores:
+        """Compute every measure of a block of queries.
+
+        Args:
+            similarity: (B, N) float32 or float64 on the CPU, no NaN; its contents are used up.
+            first: which query the first row is.
+        """
+        rows = similarity.numpy()
+        scores = Scores.empty(len(rows), self.question)
+
+        def task(start: int) -> None:
+            part = slice(start, min(start + TASK_ROWS, len(rows)))
+            queries = np.arange(first + part.start, first + part.stop)
+            codes = self.question.query_codes[queries]
+            own = queries if self.question.leave_one_out else np.full(len(queries), -1)
+            lists = rank_relevant(rows[part], self._members, self._starts, codes[:, -1], own)
+            measure_lists(
+                *lists,
+                codes,
+                self.question.item_codes,
+                self._ks,
+                self._tables,
+                scores.single[part],
+                scores.multi[part],
+            )
+
+        for _ in self._threads.map(task, range(0, len(rows), TASK_ROWS)):
+            pass
+        return scores

@@ -1,0 +1,300 @@
+"""Exact ranks of the relevant items of every query, without sorting the gallery.
+
+The rank of an item is one more than the number of items before it: those of greater similarity, and those of
+equal similarity that stand earlier in the gallery.
+
+A few relevant items: count, for each, the items before it, in loops that become vector instructions.
+
+Many: sort the relevant items alone, then find for every item of the gallery its place among them.
+
+1. Cut the range of the relevant similarities into buckets, four or more per relevant item. `firsts[b]` is how
+   many relevant items lie in the buckets before b.
+2. An item in bucket b lies behind all of those and before all of later buckets: it needs comparing with the
+   relevant items of its own bucket alone, mostly none or one.
+3. Count the items by the place so found. Summed up, the counts are the ranks.
+
+Where items tie with relevant ones, another pass counts the equal items that stand earlier.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dyml.metrics.compiled import compiled
+
+FEW = 32
+LEAST_BUCKETS, MOST_BUCKETS = 1 << 9, 1 << 17
+LONG_RUN, STEEPEST = 32, 1e30
+
+U64 = np.uint64  # Unsigned places spare the compiled code a test for negative ones at every access.
+U32 = np.uint32
+
+
+class Workspace(NamedTuple):
+    """Memory for one thread; `ranks` and `positions` carry the result of a query."""
+
+    ranks: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    values: NDArray[Any]
+    given_positions: NDArray[np.int64]
+    given_values: NDArray[Any]
+    firsts: NDArray[np.uint32]
+    counts: NDArray[np.uint32]
+    equal: NDArray[np.uint32]
+    seen: NDArray[np.uint32]
+    buckets: NDArray[np.uint32]
+    equals: NDArray[np.uint32]
+
+
+class Cut(NamedTuple):
+    """How similarities fall into buckets, in their own dtype: in another, an item could fall elsewhere."""
+
+    top: Any
+    steepness: Any
+    zero: Any
+    limit: Any
+
+
+@compiled
+def rank_relevant(
+    similarity: NDArray[Any],
+    members: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    own: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Find the ranks of every query's relevant items.
+
+    Args:
+        similarity: (B, N) float, no NaN, one row a query. A query's own item's becomes −inf.
+        members: gallery positions, class after class, ascending in each.
+        starts: (C + 1,) where each class begins in `members`.
+        classes: (B,) the class of every query, 0 … C - 1: the members of that class are relevant.
+        own: (B,) each query's position in the gallery, which is left out of its list; −1 for none.
+
+    Returns:
+        ranks: (n,) from 1 up, query after query, ascending in each.
+        positions: (n,) the gallery positions of the items that have them.
+        offsets: (B + 1,) where each query begins in the two.
+    """
+    most, total = 0, 0
+    for q in range(len(similarity)):
+        size = starts[classes[q] + 1] - starts[classes[q]]
+        most, total = max(most, size), total + size
+    ranks, positions = np.empty(total, np.int64), np.empty(total, np.int64)
+    offsets = np.zeros(len(similarity) + 1, np.int64)
+    work = _workspace(similarity, most)
+    for q in range(len(similarity)):
+        row, count = similarity[q], 0
+        if own[q] >= 0:
+            row[own[q]] = -np.inf
+        for member in members[starts[classes[q]] : starts[classes[q] + 1]]:
+            if member != own[q]:
+                work.given_positions[count], work.given_values[count] = member, row[member]
+                count += 1
+        if count <= FEW:
+            _rank_few(row, count, work)
+        else:
+            _rank_many(row, count, work)
+        begin, end = offsets[q], offsets[q] + count
+        ranks[begin:end], positions[begin:end] = work.ranks[:count], work.positions[:count]
+        offsets[q + 1] = end
+    return ranks[: offsets[-1]], positions[: offsets[-1]], offsets
+
+
+@compiled
+def _workspace(similarity: NDArray[Any], most: int) -> Workspace:
+    return Workspace(
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most + 3, similarity.dtype),
+        np.empty(most, np.int64),
+        np.empty(most, similarity.dtype),
+        np.empty(MOST_BUCKETS + 3, U32),
+        np.empty(most + 1, U32),
+        np.empty(most + 1, U32),
+        np.empty(most + 1, U32),
+        np.empty(similarity.shape[1], U32),
+        np.empty(similarity.shape[1] + 1, U32),
+    )
+
+
+@compiled
+def _rank_few(row: NDArray[Any], count: int, work: Workspace) -> None:
+    for i in range(count):
+        position, value = work.given_positions[i], work.given_values[i]
+        rank, at = 1 + _count_at_least(row[:position], value) + _count_above(row[position + 1 :], value), i
+        while at > 0 and work.ranks[at - 1] > rank:
+            work.ranks[at], work.positions[at] = work.ranks[at - 1], work.positions[at - 1]
+            at -= 1
+        work.ranks[at], work.positions[at] = rank, position
+
+
+@compiled
+def _count_at_least(row: NDArray[Any], value: Any) -> np.int64:
+    count = U32(0)
+    for j in range(len(row)):
+        if row[j] >= value:
+            count = U32(count + U32(1))
+    return np.int64(count)
+
+
+@compiled
+def _count_above(row: NDArray[Any], value: Any) -> np.int64:
+    count = U32(0)
+    for j in range(len(row)):
+        if row[j] > value:
+            count = U32(count + U32(1))
+    return np.int64(count)
+
+
+@compiled
+def _rank_many(row: NDArray[Any], count: int, work: Workspace) -> None:
+    cut, size = _cut(work.given_values[:count])
+    _sort_relevant(count, size, cut, work)
+    for j in range(len(row)):
+        work.buckets[j] = _bucket(row[j], cut)
+    work.counts[: count + 1] = 0
+    equals = _count_places(row, work.values, work.firsts, work.buckets, work.counts, work.equals)
+    if equals > count:
+        _count_equals(row, work.equals[:equals], count, work)
+    _sum_counts(count, equals > count, work)
+
+
+@compiled
+def _cut(values: NDArray[Any]) -> tuple[Cut, int]:
+    top, last = values[0], values[0]
+    for value in values:
+        top, last = max(top, value), min(last, value)
+    size = LEAST_BUCKETS
+    while size < 4 * len(values) and size < MOST_BUCKETS:
+        size *= 2
+    number = values.dtype.type
+    steepness = min(size / max(np.float64(top) - np.float64(last), size / STEEPEST), STEEPEST)
+    return Cut(top, number(steepness), number(0), number(size)), size
+
+
+@compiled
+def _bucket(value: Any, cut: Cut) -> Any:
+    """Return 0 for the greatest similarities; never falls as similarity falls, since rounding does not."""
+    return U32(np.int32(min(max((cut.top - value) * cut.steepness, cut.zero), cut.limit)))
+
+
+@compiled
+def _sort_relevant(count: int, size: int, cut: Cut, work: Workspace) -> None:
+    """Sort the relevant items by falling similarity, equal ones by position, and fill `firsts`."""
+    values, positions, buckets = work.values, work.positions, work.buckets
+    given_values, given_positions = work.given_values, work.given_positions
+    # `starts` counts, then becomes the start of every bucket, then, as items move in, the end of every
+    # bucket. The end of one is the start of the next: that is why it lies one place along in `firsts`.
+    starts = work.firsts[1 : size + 3]
+    starts[:] = 0
+    for i in range(count):
+        bucket = _bucket(given_values[i], cut)
+        buckets[i] = bucket
+        starts[U64(bucket) + U64(1)] += U32(1)
+    longest = U32(0)
+    for b in range(1, size + 2):
+        longest = max(longest, starts[b])
+        starts[b] = U32(starts[b] + starts[b - 1])
+    for i in range(count):
+        bucket = U64(buckets[i])
+        place = U64(starts[bucket])
+        starts[bucket] += U32(1)
+        values[place], positions[place] = given_values[i], given_positions[i]
+    work.firsts[0] = 0
+    values[count : count + 3] = np.nan  # Neither greater than anything nor equal to it.
+    if longest > LONG_RUN:
+        for b in range(size + 1):
+            start, stop = np.int64(work.firsts[b]), np.int64(work.firsts[b + 1])
+            gap = stop - start if stop - start > LONG_RUN else 0
+            while gap > 1:
+                gap //= 3
+                _insertion_sort(values[start:stop], positions[start:stop], max(gap, 1))
+    _insertion_sort(values[:count], positions[:count], 1)
+
+
+@compiled
+def _insertion_sort(values: NDArray[Any], positions: NDArray[np.int64], gap: int) -> None:
+    """Sort by falling value, equal ones by position; with falling gaps, as the steps of a Shell sort."""
+    for i in range(gap, len(values)):
+        value, position, at = values[i], positions[i], i
+        while at >= gap and (
+            values[at - gap] < value or (values[at - gap] == value and positions[at - gap] > position)
+        ):
+            values[at], positions[at] = values[at - gap], positions[at - gap]
+            at -= gap
+        values[at], positions[at] = value, position
+
+
+@compiled
+def _count_places(
+    row: NDArray[Any],
+    values: NDArray[Any],
+    firsts: NDArray[np.uint32],
+    buckets: NDArray[np.uint32],
+    counts: NDArray[np.uint32],
+    equals: NDArray[np.uint32],
+) -> np.int64:
+    """Count the items by how many relevant ones are greater, which also replaces their entry in `buckets`.
+
+    This is where the time goes: two comparisons without a branch settle nearly every item. It calls no
+    function, since passing arrays on costs more than the comparisons. Returns how many items are equal to a
+    relevant one, these included; `equals` begins with their positions.
+    """
+    found = U64(0)
+    for j in range(len(row)):
+        value, bucket = row[j], U64(buckets[j])
+        first = U64(firsts[bucket])
+        one, two, three = values[first], values[first + U64(1)], values[first + U64(2)]
+        place = first + U64(one > value) + U64(two > value)
+        same = (one == value) | (two == value) | (three == value)
+        if three > value:
+            low, high = first + U64(3), U64(firsts[bucket + U64(1)])
+            while low < high:
+                middle = (low + high) >> U64(1)
+                if values[middle] > value:
+                    low = middle + U64(1)
+                else:
+                    high = middle
+            place = low
+            same = values[low] == value
+        counts[place] += U32(1)
+        buckets[j] = U32(place)
+        equals[found] = U32(j)
+        found += U64(same)
+    return np.int64(found)
+
+
+@compiled
+def _count_equals(row: NDArray[Any], equals: NDArray[np.uint32], count: int, work: Workspace) -> None:
+    """Count items of one similarity: `equal` all, at the first relevant one; `ranks` those before each."""
+    ranks, positions, buckets, equal, seen = work.ranks, work.positions, work.buckets, work.equal, work.seen
+    equal[: count + 1] = 0
+    seen[: count + 1] = 0
+    for position in equals:
+        place = U64(buckets[U64(position)])
+        # Relevant items of one similarity stand by position, so they come by here in their order.
+        at = place + U64(seen[place])
+        if at < count and positions[at] == position:
+            ranks[at] = equal[place]
+            seen[place] += U32(1)
+        equal[place] += U32(1)
+
+
+@compiled
+def _sum_counts(count: int, ties: bool, work: Workspace) -> None:
+    ranks, values, counts, equal = work.ranks, work.values, work.counts, work.equal
+    at_least, start = np.int64(0), 0
+    while start < count:
+        stop = start + 1
+        while stop < count and values[stop] == values[start]:
+            stop += 1
+        at_least += np.int64(counts[start])
+        for at in range(start, stop):
+            if ties:
+                ranks[at] += at_least - np.int64(equal[start]) + 1
+            else:
+                ranks[at] = at_least - stop + at + 1
+        start = stop
