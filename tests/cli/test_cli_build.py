@@ -52,7 +52,7 @@ def test_a_table_becomes_a_manifest(shop: Path) -> None:
     ("arguments", "expected"),
     [
         (["cube", "x", "y.csv"], "no kind of source 'cube'; .* Did you mean 'cub'"),
-        (["cub", "x", "y.csv"], "CUB names no coarser classes: give a table of them with --taxonomy"),
+        (["cub", "x", "y.csv"], "cub names no coarser classes: give a table of them with --taxonomy"),
         (["cub", "x", "y.csv", "--path-column", "p"], "--path-column belongs to table, not to cub"),
         (["table", "y.csv", "y.csv"], "y.csv is the source itself"),
         (["online-products", "gone", "y.csv"], r"no list gone.Ebay_train.txt"),

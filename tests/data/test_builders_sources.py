@@ -11,10 +11,13 @@ import pytest
 from dyml.data import read_manifest
 from dyml.data.builders import (
     build_manifest,
+    read_class_folders,
     read_cub,
     read_inaturalist,
     read_online_products,
     read_tabular,
+    read_vehicle_id,
+    read_veri_wild,
 )
 from dyml.errors import ManifestError
 
@@ -179,8 +182,11 @@ def test_cub_says_what_its_taxonomy_lacks(tmp_path: Path) -> None:
     table.write_text(TAXONOMY + "Bird_2,G,F,O\n")
     with pytest.raises(ManifestError, match=r"1 classes of classes.txt have no row: 003.Bird_3"):
         read_cub(root, table)
-    table.write_text(TAXONOMY + "Bird_2,G,F,O\n002.Bird_2,G,F,P\n")
-    with pytest.raises(ManifestError, match=r"class '002.Bird_2' comes twice, with other values"):
+    table.write_text(TAXONOMY + "Bird_2,G,F,O\nBird_2,G,F,P\n")
+    with pytest.raises(ManifestError, match=r"row 4: class 'Bird_2' comes twice, with other values"):
+        read_cub(root, table)
+    table.write_text(TAXONOMY + "Bird_2,G,F,O\n002.Bird_2,G,F,O\n")
+    with pytest.raises(ManifestError, match="a class comes twice, with and without its number"):
         read_cub(root, table)
     table.write_text("class\nBird_2\n")
     with pytest.raises(ManifestError, match="needs a column of classes and one or more coarser levels"):
@@ -266,3 +272,107 @@ def test_json_of_another_form_is_refused(tmp_path: Path, text: str, expected: st
     file.write_text(text)
     with pytest.raises(ManifestError, match=expected):
         read_tabular(file, ["kind"])
+
+
+def make_synsets(root: Path) -> Path:
+    """Write ImageNet-style folders, three pictures each, and their Linnaean table."""
+    for i, entry in enumerate(LIFE):
+        touch(root / "pictures", *(f"n0{i}/n0{i}_{k}.JPEG" for k in range(3)))
+        with (root / "life.csv").open("a") as table:
+            table.write(
+                ("synset,family,order,kingdom\n" if i == 0 else "")
+                + f"n0{i},{entry[2]},{entry[3]},{entry[6]}\n"
+            )
+    return root
+
+
+def test_class_folders_with_a_table(tmp_path: Path) -> None:
+    root = make_synsets(tmp_path)
+    source = read_class_folders(root / "pictures", root / "life.csv", finest="synset")
+    assert source.levels == ("synset", "family", "order", "kingdom")
+    build_manifest(source, root / "manifest.csv", scales=["synset", "order", "kingdom"])
+    manifest = read_manifest(root)
+    assert manifest.paths[0] == "pictures/n00/n00_0.JPEG"
+    assert manifest.taxonomy.num_classes == (6, 3, 2)
+    assert manifest.full_path(0).is_file()
+
+
+def test_class_folders_say_what_is_wrong(tmp_path: Path) -> None:
+    root = make_synsets(tmp_path)
+    with pytest.raises(ManifestError, match="no such folder"):
+        read_class_folders(root / "gone", root / "life.csv")
+    touch(root / "pictures", "n99/1.jpg")
+    with pytest.raises(ManifestError, match=r"1 class folders of .* have no row: n99"):
+        read_class_folders(root / "pictures", root / "life.csv")
+    touch(root / "pictures", "loose.jpg")
+    with pytest.raises(ManifestError, match=r"1 pictures lie in no class folder: loose.jpg"):
+        read_class_folders(root / "pictures", root / "life.csv")
+    (root / "empty").mkdir()
+    with pytest.raises(ManifestError, match="no pictures under it"):
+        read_class_folders(root / "empty", root / "life.csv")
+
+
+def make_vehicle_id(root: Path) -> Path:
+    """Write VehicleID's lists: 12 vehicles of 4 models, and one without a model."""
+    (root / "attribute").mkdir(parents=True)
+    (root / "train_test_split").mkdir()
+    (root / "attribute/model_attr.txt").write_text("".join(f"{v} {v % 4}\n" for v in range(12)))
+    rows = [(f"{3 * v + k:07d}", v) for v in range(13) for k in range(3)]
+    touch(root, *(f"image/{picture}.jpg" for picture, _ in rows))
+    for name, wanted in (("train_list", range(7)), ("test_list_13164", range(7, 13))):
+        lines = [f"{picture} {vehicle}\n" for picture, vehicle in rows if vehicle in wanted]
+        (root / f"train_test_split/{name}.txt").write_text("".join(lines))
+    (root / "types.csv").write_text("model,type\n0,car\n1,car\n2,van\n3,\n")
+    return root
+
+
+def test_vehicle_id_with_a_table_of_types(tmp_path: Path) -> None:
+    root = make_vehicle_id(tmp_path)
+    source = read_vehicle_id(root, root / "types.csv")
+    assert len(source) == 36, "the vehicle without a model is left out"
+    build_manifest(source, root / "manifest.csv")
+    manifest = read_manifest(root)
+    assert manifest.scales == ("vehicle", "model", "type")
+    assert manifest.taxonomy.num_classes == (12, 4, 3)
+    assert (manifest.taxonomy.names or ())[2] == ("3 (model)", "car", "van")
+    assert len(manifest.only("train")) == 21
+    (root / "types.csv").write_text("model,type\n0,car\n1,car\n")
+    with pytest.raises(ManifestError, match=r"types.csv: 2 models have no row: 2, 3"):
+        read_vehicle_id(root, root / "types.csv")
+
+
+def make_veri_wild(root: Path) -> Path:
+    """Write VERI-Wild's lists: 8 vehicles of 4 models of 2 types."""
+    rows = [(f"{v:05d}", f"{3 * v + k:06d}") for v in range(8) for k in range(3)]
+    touch(root, *(f"images/{vehicle}/{picture}.jpg" for vehicle, picture in rows))
+    lists = root / "train_test_split"
+    lists.mkdir()
+    lines = [
+        f"{v}/{p};12;2018-03-11 10:00:00;Model {int(v) % 4};{('SUV', 'sedan')[int(v) % 2]};white"
+        for v, p in rows
+    ]
+    (lists / "vehicle_info.txt").write_text(
+        "\n".join(["id/image;Camera ID;Time;Model;Type;Color", *lines]) + "\n"
+    )
+    (lists / "train_list.txt").write_text("".join(f"{v}/{p}.jpg\n" for v, p in rows if int(v) < 5))
+    return root
+
+
+def test_veri_wild_names_models_and_types_itself(tmp_path: Path) -> None:
+    root = make_veri_wild(tmp_path)
+    build_manifest(read_veri_wild(root), root / "manifest.csv")
+    manifest = read_manifest(root)
+    assert manifest.scales == ("vehicle", "model", "type")
+    assert manifest.taxonomy.num_classes == (8, 4, 2)
+    assert len(manifest.only("test")) == 9
+    assert manifest.paths[0] == "images/00000/000000.jpg"
+    info = root / "train_test_split/vehicle_info.txt"
+    info.write_text("id/image;Camera ID;Time;Model;Type;Color\n00001/000001;3;now\n")
+    with pytest.raises(ManifestError, match="row 2 is not vehicle/picture and 5 values more"):
+        read_veri_wild(root)
+    info.write_text("00001/000001;3;now;Model 1;SUV;white\n")
+    with pytest.raises(ManifestError, match="row 1 must name model and type"):
+        read_veri_wild(root)
+    (root / "train_test_split/train_list.txt").unlink()
+    with pytest.raises(ManifestError, match=r"no list .*train_list.txt"):
+        read_veri_wild(root)

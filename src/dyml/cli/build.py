@@ -8,7 +8,8 @@ import typer
 if TYPE_CHECKING:
     from dyml.data.builders import Source
 
-KINDS = ("table", "inaturalist", "online-products", "cub")
+KINDS = ("table", "class-folders", "inaturalist", "online-products", "cub", "vehicle-id", "veri-wild")
+WITH_TAXONOMY = ("class-folders", "cub", "vehicle-id")
 
 
 def build(
@@ -53,7 +54,9 @@ def build(
     taxonomy: Annotated[
         Path | None,
         typer.Option(
-            help="cub: a table of one row a class: its name, then genus, family, ….", show_default=False
+            help="class-folders, cub, vehicle-id: a table of one row a class (folder, bird, model): its "
+            "name, then the levels above it, fine to coarse.",
+            show_default=False,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
@@ -72,11 +75,11 @@ def build(
     _refuse_foreign(
         kind,
         {
-            "--path-column": ("table", path_column),
-            "--split-column": ("table", split_column),
-            "--root": ("table", root),
-            "--annotations": ("inaturalist", annotations),
-            "--taxonomy": ("cub", taxonomy),
+            "--path-column": (("table",), path_column),
+            "--split-column": (("table",), split_column),
+            "--root": (("table",), root),
+            "--annotations": (("inaturalist",), annotations),
+            "--taxonomy": (WITH_TAXONOMY, taxonomy),
         },
     )
     with Console(stderr=True).status(f"reading {source}"):
@@ -127,18 +130,25 @@ def _read(
             return builders.read_inaturalist(source, annotations)
         case "online-products":
             return builders.read_online_products(source)
+        case "veri-wild":
+            return builders.read_veri_wild(source)
     if taxonomy is None:
-        raise ManifestError("CUB names no coarser classes: give a table of them with --taxonomy")
-    return builders.read_cub(source, taxonomy)
+        raise ManifestError(f"{kind} names no coarser classes: give a table of them with --taxonomy")
+    match kind:
+        case "cub":
+            return builders.read_cub(source, taxonomy)
+        case "vehicle-id":
+            return builders.read_vehicle_id(source, taxonomy)
+    return builders.read_class_folders(source, taxonomy)
 
 
-def _refuse_foreign(kind: str, options: dict[str, tuple[str, object]]) -> None:
+def _refuse_foreign(kind: str, options: dict[str, tuple[tuple[str, ...], object]]) -> None:
     from dyml.errors import ManifestError, suggest
 
     if kind not in KINDS:
         raise ManifestError(
             f"no kind of source {kind!r}; there are {', '.join(KINDS)}.{suggest(kind, KINDS)}"
         )
-    for option, (owner, value) in options.items():
-        if value is not None and owner != kind:
-            raise ManifestError(f"{option} belongs to {owner}, not to {kind}: leave it out")
+    for option, (owners, value) in options.items():
+        if value is not None and kind not in owners:
+            raise ManifestError(f"{option} belongs to {', '.join(owners)}, not to {kind}: leave it out")

@@ -5,12 +5,15 @@ with an open-set split. No picture is copied.
 """
 
 from dyml.data.builders.build import Built, build_manifest
+from dyml.data.builders.class_folders import read_class_folders
 from dyml.data.builders.cub import read_cub
 from dyml.data.builders.inaturalist import read_inaturalist
 from dyml.data.builders.online_products import read_online_products
 from dyml.data.builders.scales import choose_scales, fill_lineages
 from dyml.data.builders.source import Source, source_of
 from dyml.data.builders.tabular import read_tabular
+from dyml.data.builders.vehicle_id import read_vehicle_id
+from dyml.data.builders.veri_wild import read_veri_wild
 
 __all__ = [
     "Built",
@@ -18,9 +21,12 @@ __all__ = [
     "build_manifest",
     "choose_scales",
     "fill_lineages",
+    "read_class_folders",
     "read_cub",
     "read_inaturalist",
     "read_online_products",
     "read_tabular",
+    "read_vehicle_id",
+    "read_veri_wild",
     "source_of",
 ]

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from dyml.data.builders.lookup import read_lookup
 from dyml.data.builders.source import Lineage, Source, source_of
 from dyml.data.builders.text_lists import read_list
-from dyml.data.table import read_table
 from dyml.errors import ManifestError, shortened
 
 _TRAINING_CLASSES = 100
@@ -30,7 +30,12 @@ def read_cub(folder: str | Path, taxonomy: str | Path) -> Source:
     """
     folder = Path(folder)
     classes = dict(read_list(folder / "classes.txt", 2))
-    levels, above = _taxonomy(Path(taxonomy))
+    levels, by_name = read_lookup(Path(taxonomy))
+    above = {_bare(name): values for name, values in by_name.items()}
+    if len(above) < len(by_name):
+        raise ManifestError(
+            f"{taxonomy}: a class comes twice, with and without its number. Keep one row each."
+        )
     missing = [name for name in classes.values() if _bare(name) not in above]
     if missing:
         raise ManifestError(
@@ -50,20 +55,6 @@ def read_cub(folder: str | Path, taxonomy: str | Path) -> Source:
         lineages.append((name, *above[name]))
         split.append("train" if int(labels[number]) <= _TRAINING_CLASSES else "test")
     return source_of(folder, paths, lineages, ("species", *levels), split)
-
-
-def _taxonomy(file: Path) -> tuple[list[str], dict[str, Lineage]]:
-    table = read_table(file)
-    if len(table.names) < 2:
-        raise ManifestError(f"{file}: needs a column of classes and one or more coarser levels after it")
-    columns = [table.text(name).fill_null("").to_pylist() for name in table.names]
-    above: dict[str, Lineage] = {}
-    for name, *coarser in zip(*columns):
-        if above.setdefault(_bare(name), tuple(coarser)) != tuple(coarser):
-            raise ManifestError(
-                f"{file}: class {name!r} comes twice, with other values. Keep one row a class."
-            )
-    return table.names[1:], above
 
 
 def _bare(name: str) -> str:
