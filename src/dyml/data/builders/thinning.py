@@ -45,8 +45,9 @@ def thinned(
         )
     keep = enough[codes]
     if most is not None:
+        groups = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
         for code in np.flatnonzero(enough & (sizes > most)):
-            rows = np.flatnonzero(codes == code)
+            rows = groups[code]
             drawn = sorted(rows, key=lambda row: hashlib.sha256(f"{seed}\0{paths[row]}".encode()).digest())
             keep[drawn[most:]] = False
     return np.flatnonzero(keep)
