@@ -68,3 +68,14 @@ def test_mistakes_are_named(arguments: list[str], expected: str) -> None:
 
 def test_help_teaches_by_example() -> None:
     assert "dyml data build table shop.csv manifest.csv" in run("--help").output
+
+
+def test_a_data_card_beside_the_manifest_or_of_any(shop: Path) -> None:
+    out, page = shop / "manifest.csv", shop / "card.html"
+    arguments = ("table", shop / "shop.csv", out, "--path-column", "photo", "--scales", "sku,kind,area")
+    done = run(*arguments, "--card", page)
+    assert f"{page}: the data card" in done.output
+    assert "split by fine class, seed 0" in page.read_text()
+    again = CliRunner().invoke(app, ["card", str(shop), str(shop / "other.html"), "--title", "The shop"])
+    assert again.exit_code == 0, again.output
+    assert "<h1>The shop</h1>" in (shop / "other.html").read_text()

@@ -59,6 +59,10 @@ def build(
             show_default=False,
         ),
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Write a data card to this file, too: an HTML page.", show_default=False),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
 ) -> None:
     """Make a manifest with an open-set split from a source's own released files; no picture is copied.
@@ -68,7 +72,7 @@ def build(
     """
     from rich.console import Console
 
-    from dyml.data.builders import build_manifest
+    from dyml.data.builders import build_manifest, write_card
     from dyml.data.split import side_counts
 
     names = None if scales is None else [name.strip() for name in scales.split(",")]
@@ -104,6 +108,9 @@ def build(
         typer.echo(f"- {sides.scale}: {sides.several:,} of {sides.classes:,} classes are in several splits")
     for note in built.notes:
         typer.echo(f"- {note}")
+    if card is not None:
+        write_card(done, card, f"{kind}: {source.resolve().name}", built.notes)
+        typer.echo(f"{card}: the data card")
     typer.echo(f"Next: `dyml data check {out}`")
 
 
@@ -152,3 +159,28 @@ def _refuse_foreign(kind: str, options: dict[str, tuple[tuple[str, ...], object]
     for option, (owners, value) in options.items():
         if value is not None and kind not in owners:
             raise ManifestError(f"{option} belongs to {', '.join(owners)}, not to {kind}: leave it out")
+
+
+def card(
+    manifest: Annotated[
+        Path, typer.Argument(help="A manifest or the folder that holds it.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Argument(help="The HTML file to write.", show_default=False)],
+    scales: Annotated[
+        str | None, typer.Option(help="Label columns, fine to coarse, with commas.", show_default=False)
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the paths, where it is not the manifest's.", show_default=False),
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="The heading; default the folder's name.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a data card: one HTML page with counts, imbalance, split and samples."""
+    from dyml.data.builders import write_card
+    from dyml.data.manifest import read_manifest
+
+    names = None if scales is None else [name.strip() for name in scales.split(",")]
+    write_card(read_manifest(manifest, names, root), out, title)
+    typer.echo(f"{out}: the data card")

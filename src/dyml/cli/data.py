@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dyml.cli.build import build
+from dyml.cli.build import build, card
 from dyml.cli.official import official
 
 if TYPE_CHECKING:
@@ -200,6 +200,7 @@ app.command(
     epilog="Examples:\n\n`dyml data build inaturalist inat2018 inat2018/manifest.csv`\n\n"
     "`dyml data build table shop.csv manifest.csv --path-column image --scales sku,type,category`",
 )(build)
+app.command("card", epilog="Example: `dyml data card photos card.html`")(card)
 app.command("official", epilog="Example: `dyml data official dyml_vehicle --out manifests/vehicle`")(official)
 
 

@@ -5,6 +5,7 @@ with an open-set split. No picture is copied.
 """
 
 from dyml.data.builders.build import Built, build_manifest
+from dyml.data.builders.card import write_card
 from dyml.data.builders.class_folders import read_class_folders
 from dyml.data.builders.cub import read_cub
 from dyml.data.builders.inaturalist import read_inaturalist
@@ -29,4 +30,5 @@ __all__ = [
     "read_vehicle_id",
     "read_veri_wild",
     "source_of",
+    "write_card",
 ]
