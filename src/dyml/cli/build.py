@@ -6,10 +6,45 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dyml.data.builders import Source
+    from dyml.data.builders import Built, Source
 
 KINDS = ("table", "class-folders", "inaturalist", "online-products", "cub", "vehicle-id", "veri-wild")
 WITH_TAXONOMY = ("class-folders", "cub", "vehicle-id")
+
+
+Levels = Annotated[
+    str | None,
+    typer.Option(
+        help="Levels to take, fine to coarse, with commas: species,family,order. Default: --count of "
+        "them, the finest and those that thin the classes out most evenly. table: columns of classes.",
+        show_default=False,
+    ),
+]
+Most = Annotated[
+    int | None, typer.Option(min=1, help="Pictures of a class to keep; default all.", show_default=False)
+]
+PathColumn = Annotated[str | None, typer.Option(help="table: the column of paths.", show_default=False)]
+SplitColumn = Annotated[
+    str | None, typer.Option(help="table: the column of splits, if it has one.", show_default=False)
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(help="table: the folder of the paths. Default: the table's own.", show_default=False),
+]
+Annotations = Annotated[
+    list[Path] | None, typer.Option(help="inaturalist: annotation file; may come again.", show_default=False)
+]
+ClassTable = Annotated[
+    Path | None,
+    typer.Option(
+        help="class-folders, cub, vehicle-id: a table of one row a class (folder, bird, model): its name, "
+        "then the levels above it, fine to coarse.",
+        show_default=False,
+    ),
+]
+Card = Annotated[
+    Path | None, typer.Option(help="Write a data card to this file, too: an HTML page.", show_default=False)
+]
 
 
 def build(
@@ -18,51 +53,22 @@ def build(
         Path, typer.Argument(help="The folder as unpacked; for `table`, the table.", show_default=False)
     ],
     out: Annotated[Path, typer.Argument(help="The manifest to write (.csv, .parquet).", show_default=False)],
-    scales: Annotated[
-        str | None,
-        typer.Option(
-            help="Levels to take, fine to coarse, with commas: species,family,order. Default: --count of "
-            "them, the finest and those that thin the classes out most evenly. table: columns of classes.",
-            show_default=False,
-        ),
-    ] = None,
+    scales: Levels = None,
     count: Annotated[int, typer.Option(min=1, help="How many scales, where --scales names none.")] = 3,
     least: Annotated[int, typer.Option(min=1, help="Leave out classes with fewer pictures.")] = 2,
-    most: Annotated[
-        int | None, typer.Option(min=1, help="Pictures of a class to keep; default all.", show_default=False)
-    ] = None,
+    most: Most = None,
     new_split: Annotated[
         bool, typer.Option("--new-split", help="Leave the source's own split aside.")
     ] = False,
     test_share: Annotated[float, typer.Option(help="Share of the fine classes that go to test.")] = 0.4,
     val_share: Annotated[float, typer.Option(help="Share of the fine classes that go to val.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Another seed gives another split.")] = 0,
-    path_column: Annotated[
-        str | None, typer.Option(help="table: the column of paths.", show_default=False)
-    ] = None,
-    split_column: Annotated[
-        str | None, typer.Option(help="table: the column of splits, if it has one.", show_default=False)
-    ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(help="table: the folder of the paths. Default: the table's own.", show_default=False),
-    ] = None,
-    annotations: Annotated[
-        list[Path] | None,
-        typer.Option(help="inaturalist: annotation file; may come again.", show_default=False),
-    ] = None,
-    taxonomy: Annotated[
-        Path | None,
-        typer.Option(
-            help="class-folders, cub, vehicle-id: a table of one row a class (folder, bird, model): its "
-            "name, then the levels above it, fine to coarse.",
-            show_default=False,
-        ),
-    ] = None,
-    card: Annotated[
-        Path | None,
-        typer.Option(help="Write a data card to this file, too: an HTML page.", show_default=False),
-    ] = None,
+    path_column: PathColumn = None,
+    split_column: SplitColumn = None,
+    root: Root = None,
+    annotations: Annotations = None,
+    taxonomy: ClassTable = None,
+    card: Card = None,
     force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
 ) -> None:
     """Make a manifest with an open-set split from a source's own released files; no picture is copied.
@@ -73,7 +79,6 @@ def build(
     from rich.console import Console
 
     from dyml.data.builders import build_manifest, write_card
-    from dyml.data.split import side_counts
 
     names = None if scales is None else [name.strip() for name in scales.split(",")]
     _refuse_foreign(
@@ -101,6 +106,16 @@ def build(
             seed=seed,
             force=force,
         )
+    _print(built, out)
+    if card is not None:
+        write_card(built.manifest, card, f"{kind}: {source.resolve().name}", built.notes)
+        typer.echo(f"{card}: the data card")
+    typer.echo(f"Next: `dyml data check {out}`")
+
+
+def _print(built: "Built", out: Path) -> None:
+    from dyml.data.split import side_counts
+
     done = built.manifest
     classes = ", ".join(f"{n:,} {scale}" for n, scale in zip(done.taxonomy.num_classes, done.scales))
     typer.echo(f"{out}: {len(done):,} pictures; classes: {classes}; splits: {', '.join(done.splits)}")
@@ -108,10 +123,6 @@ def build(
         typer.echo(f"- {sides.scale}: {sides.several:,} of {sides.classes:,} classes are in several splits")
     for note in built.notes:
         typer.echo(f"- {note}")
-    if card is not None:
-        write_card(done, card, f"{kind}: {source.resolve().name}", built.notes)
-        typer.echo(f"{card}: the data card")
-    typer.echo(f"Next: `dyml data check {out}`")
 
 
 def _read(
