@@ -8,6 +8,7 @@ from dyml.data.builders.build import Built, build_manifest
 from dyml.data.builders.card import write_card
 from dyml.data.builders.class_folders import read_class_folders
 from dyml.data.builders.cub import read_cub
+from dyml.data.builders.hugging_face import read_hugging_face
 from dyml.data.builders.inaturalist import read_inaturalist
 from dyml.data.builders.online_products import read_online_products
 from dyml.data.builders.scales import choose_scales, fill_lineages
@@ -24,6 +25,7 @@ __all__ = [
     "fill_lineages",
     "read_class_folders",
     "read_cub",
+    "read_hugging_face",
     "read_inaturalist",
     "read_online_products",
     "read_tabular",
