@@ -316,3 +316,12 @@ def test_proxies_can_begin_in_the_shape_of_the_tree() -> None:
     for wrong in ((1.0, 2.0), (0.0, 1.0, 1.0)):
         with pytest.raises(InputError, match="start"):
             CrossScaleLoss(taxonomy, dim=8, start=wrong)
+
+
+def test_margins_go_on_for_any_number_of_scales() -> None:
+    for num_scales in (1, 2, 3, 5):
+        names = tuple(f"s{m}" for m in range(num_scales))
+        loss = CrossScaleLoss(
+            Taxonomy.from_labels([[0] * num_scales, [1] + [0] * (num_scales - 1)], names), dim=4
+        )
+        assert loss.margins == pytest.approx([0.25, 0.35, 0.45, 0.55, 0.65][:num_scales])

@@ -78,7 +78,8 @@ class CrossScaleLoss(nn.Module):
     Args:
         taxonomy: the tree of the training classes.
         dim: D, the length of the embeddings.
-        margins: one margin a scale, fine to coarse, in units of cosine similarity.
+        margins: one margin a scale, fine to coarse, in units of cosine similarity; by default 0.25, 0.35,
+            0.45, and so on.
         scale: the inverse temperature γ.
         start: how the proxies begin. None: each in a random direction of its own. Else one weight a scale,
             fine to coarse: each is the weighted sum of one random direction for each of its classes, so that
@@ -107,7 +108,7 @@ class CrossScaleLoss(nn.Module):
         self,
         taxonomy: Taxonomy,
         dim: int,
-        margins: Sequence[float] = MARGINS,
+        margins: Sequence[float] | None = None,
         scale: float = SCALE,
         start: Sequence[float] | None = None,
     ) -> None:
@@ -116,6 +117,8 @@ class CrossScaleLoss(nn.Module):
             raise InputError(f"scale must be a positive number; got {scale}")
         if dim < 1:
             raise InputError(f"dim must be 1 or more; got {dim}")
+        if margins is None:
+            margins = [round(MARGINS[0] + 0.1 * m, 2) for m in range(taxonomy.num_scales)]
         self.margins = checked_numbers(margins, "margins", taxonomy.scales)
         self.scale = float(scale)
         self.start = None if start is None else checked_numbers(start, "start", taxonomy.scales)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dyml.errors import InputError
 from dyml.imports import check_arguments, import_name
 from dyml.losses.checks import check_batch, checked_numbers
+from dyml.losses.metric_learning import is_metric_learning, metric_learning
 from dyml.losses.single_scale import cosface
 from dyml.taxonomy import Taxonomy
 
@@ -24,8 +25,11 @@ class MultiScale(nn.Module):
         dim: D, the length of the embeddings.
         loss: makes the loss of one scale: `loss(num_classes, dim, **args)` gives a module that is called with
             embeddings (B, D) and class ids (B,) int64, 0 … num_classes - 1. It is called once a scale. In
-            configurations, its import path, such as "dyml.losses.cosface".
-        args: further keyword arguments of `loss`, the same at every scale.
+            configurations, its import path, such as "dyml.losses.cosface". A class of
+            pytorch-metric-learning is taken, too, and given of the two what it asks for.
+        args: further keyword arguments of `loss`, the same at every scale. For a class of
+            pytorch-metric-learning they may hold a `miner`; miner, `reducer` and the like may be mappings
+            with a `type`.
         weights: one weight a scale, fine to coarse. A scale of weight 0 is left out, so that (1, 0, 0) is the
             loss at the finest scale alone. By default all 1.
         parts: False: every scale sees the whole batch. True: the batch is L equal parts, as
@@ -118,6 +122,15 @@ def _checked_maker(loss: Callable[..., nn.Module] | str, args: Mapping[str, Any]
     maker = import_name(loss) if isinstance(loss, str) else loss
     if not callable(maker):
         raise InputError(f"loss must be callable as loss(num_classes, dim, **args); got {loss!r}")
+    if is_metric_learning(maker):
+        return _metric_learning_maker(maker)
     filled = list(inspect.signature(maker).parameters)[:2]
     check_arguments(maker, args, filled, "the args of MultiScale's loss")
     return maker
+
+
+def _metric_learning_maker(loss: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    def make(num_classes: int, dim: int, miner: Any = None, **args: Any) -> nn.Module:
+        return metric_learning(num_classes, dim, loss, args, miner)
+
+    return make
