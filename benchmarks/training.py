@@ -3,9 +3,10 @@
     python benchmarks/training.py               # ResNet-18, 128 px, batches of 64: some minutes
     python benchmarks/training.py --quick
 
-Both train the same network with the same loss and optimiser in float32 on pictures that lie decoded in memory. The
-bare loop is forward, backward, step on one batch of ready tensors. dyml's loop draws batches, augments them, moves
-the schedule, clips, logs and keeps averaged weights. They take turns; the ratio is the median over rounds.
+Both train the same network with the same loss and optimiser in float32 on pictures that lie decoded in
+memory. The bare loop is forward, backward, step on one batch of ready tensors. dyml's loop draws batches,
+augments them, moves the schedule, clips and keeps averaged weights. They take turns; the ratio is the
+median over rounds.
 """
 
 import argparse
@@ -76,7 +77,8 @@ def main() -> None:
         return
     print(machine_line())
     print(
-        f"{given.backbone}, {given.size} px, batches of {given.batch}, {given.rounds} rounds of {given.steps} steps"
+        f"{given.backbone}, {given.size} px, batches of {given.batch}, {given.rounds} rounds of "
+        f"{given.steps} steps"
     )
     print(f"bare loop {speeds['bare']:8.1f} pictures/s\ndyml      {speeds['dyml']:8.1f} pictures/s")
     print(f"ratio     {ratio:8.2f}   (target: 0.9 or more)")
