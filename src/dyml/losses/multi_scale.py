@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dyml.errors import InputError
 from dyml.imports import check_arguments, import_name
 from dyml.losses.checks import check_batch, checked_numbers
-from dyml.losses.metric_learning import is_metric_learning, metric_learning
+from dyml.losses.pml import is_metric_learning, metric_learning
 from dyml.losses.single_scale import cosface
 from dyml.taxonomy import Taxonomy
 

@@ -3,15 +3,15 @@
 A module made here is called with embeddings (B, D) and the class ids (B,) of one scale. `MultiScale` applies
 one at every scale. All but the circle loss are pytorch-metric-learning's; a `miner` weights the samples by
 how often it picks them, a `reducer` says how the samples' losses become one number. Both are objects, or
-mappings with a `type` (see `dyml.losses.metric_learning`).
+mappings with a `type` (see `dyml.losses.pml`).
 """
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from dyml.losses.circle import CircleProxyLoss
-from dyml.losses.metric_learning import metric_learning
+from dyml.losses.circle_proxies import CircleProxyLoss
+from dyml.losses.pml import metric_learning
 
 PML = "pytorch_metric_learning.losses"
 
@@ -79,7 +79,7 @@ def arcface(
     Source: Deng et al., "ArcFace", CVPR 2019.
     """
     args = {"margin": margin, "scale": scale, "reducer": reducer}
-    return metric_learning(num_classes, dim, _smooth_arcface(), args, miner)
+    return metric_learning(num_classes, dim, "dyml.losses._arcface.SmoothArcFaceLoss", args, miner)
 
 
 def proxy_anchor(
@@ -142,17 +142,3 @@ def circle(num_classes: int, dim: int, margin: float = 0.25, scale: float = 64.0
     Source: Sun et al., "Circle Loss", CVPR 2020, arXiv 2002.10857.
     """
     return CircleProxyLoss(num_classes, dim, margin, scale)
-
-
-def _smooth_arcface() -> type[nn.Module]:
-    import torch
-    from pytorch_metric_learning.losses import ArcFaceLoss
-
-    class SmoothArcFaceLoss(ArcFaceLoss):
-        """ArcFace whose gradient stays finite where a sample lies on its proxy or opposite to it."""
-
-        def get_angles(self, cosine_of_target_classes: Tensor) -> Tensor:
-            limit = 1 - torch.finfo(cosine_of_target_classes.dtype).eps
-            return super().get_angles(cosine_of_target_classes.clamp(-limit, limit))
-
-    return SmoothArcFaceLoss

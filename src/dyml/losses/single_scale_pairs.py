@@ -2,7 +2,7 @@
 
 They hold no parameters. Batches need two pictures a class or more; where there is no pair the loss is 0.
 All are pytorch-metric-learning's. A `miner` chooses pairs or triplets, a `reducer` says how their losses
-become one number; both are objects, or mappings with a `type` (see `dyml.losses.metric_learning`).
+become one number; both are objects, or mappings with a `type` (see `dyml.losses.pml`).
 """
 
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from dyml.errors import InputError
-from dyml.losses.metric_learning import metric_learning
+from dyml.losses.pml import metric_learning
 
 PML = "pytorch_metric_learning.losses"
 MINERS = "pytorch_metric_learning.miners"
