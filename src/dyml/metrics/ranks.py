@@ -12,21 +12,23 @@ Many: sort the relevant items alone, then find for every item of the gallery its
 2. An item in bucket b lies behind all of those and before all of later buckets: it needs comparing with the
    relevant items of its own bucket alone, mostly none or one.
 3. Count the items by the place so found. Summed up, the counts are the ranks.
-
-Where items tie with relevant ones, another pass counts the equal items that stand earlier.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from dyml.metrics.compiled import compiled
 
 FEW = 32
 LEAST_BUCKETS, MOST_BUCKETS = 1 << 9, 1 << 17
-LONG_RUN, STEEPEST = 32, 1e30
+CHUNK, LONG_RUN, STEEPEST = 2048, 32, 1e30
 
+LEAST_KEY = np.iinfo(np.int64).min
 U64 = np.uint64  # Unsigned places spare the compiled code a test for negative ones at every access.
 U32 = np.uint32
 
@@ -39,12 +41,11 @@ class Workspace(NamedTuple):
     values: NDArray[Any]
     given_positions: NDArray[np.int64]
     given_values: NDArray[Any]
+    keys: NDArray[np.int64]
     firsts: NDArray[np.uint32]
     counts: NDArray[np.uint32]
-    equal: NDArray[np.uint32]
-    seen: NDArray[np.uint32]
     buckets: NDArray[np.uint32]
-    equals: NDArray[np.uint32]
+    part_keys: NDArray[np.int64]
 
 
 class Cut(NamedTuple):
@@ -108,15 +109,14 @@ def _workspace(similarity: NDArray[Any], most: int) -> Workspace:
     return Workspace(
         np.empty(most, np.int64),
         np.empty(most, np.int64),
-        np.empty(most + 3, similarity.dtype),
+        np.empty(most, similarity.dtype),
         np.empty(most, np.int64),
         np.empty(most, similarity.dtype),
+        np.empty(most + 3, np.int64),
         np.empty(MOST_BUCKETS + 3, U32),
         np.empty(most + 1, U32),
-        np.empty(most + 1, U32),
-        np.empty(most + 1, U32),
-        np.empty(similarity.shape[1], U32),
-        np.empty(similarity.shape[1] + 1, U32),
+        np.empty(max(most, CHUNK), U32),
+        np.empty(CHUNK, np.int64),
     )
 
 
@@ -153,13 +153,16 @@ def _count_above(row: NDArray[Any], value: Any) -> np.int64:
 def _rank_many(row: NDArray[Any], count: int, work: Workspace) -> None:
     cut, size = _cut(work.given_values[:count])
     _sort_relevant(count, size, cut, work)
-    for j in range(len(row)):
-        work.buckets[j] = _bucket(row[j], cut)
     work.counts[: count + 1] = 0
-    equals = _count_places(row, work.values, work.firsts, work.buckets, work.counts, work.equals)
-    if equals > count:
-        _count_equals(row, work.equals[:equals], count, work)
-    _sum_counts(count, equals > count, work)
+    for start in range(0, len(row), CHUNK):
+        part = row[start : start + CHUNK]
+        for j in range(len(part)):
+            work.buckets[j] = _bucket(part[j], cut)
+        _count_places(part, start, count, work)
+    rank = np.int64(0)
+    for i in range(count):
+        rank += np.int64(work.counts[i])
+        work.ranks[i] = rank
 
 
 @compiled
@@ -204,7 +207,6 @@ def _sort_relevant(count: int, size: int, cut: Cut, work: Workspace) -> None:
         starts[bucket] += U32(1)
         values[place], positions[place] = given_values[i], given_positions[i]
     work.firsts[0] = 0
-    values[count : count + 3] = np.nan  # Neither greater than anything nor equal to it.
     if longest > LONG_RUN:
         for b in range(size + 1):
             start, stop = np.int64(work.firsts[b]), np.int64(work.firsts[b + 1])
@@ -228,73 +230,69 @@ def _insertion_sort(values: NDArray[Any], positions: NDArray[np.int64], gap: int
         values[at], positions[at] = value, position
 
 
-@compiled
-def _count_places(
-    row: NDArray[Any],
-    values: NDArray[Any],
-    firsts: NDArray[np.uint32],
-    buckets: NDArray[np.uint32],
-    counts: NDArray[np.uint32],
-    equals: NDArray[np.uint32],
-) -> np.int64:
-    """Count the items by how many relevant ones are greater, which also replaces their entry in `buckets`.
+def _count_places(part: Any, start: Any, count: Any, work: Any) -> None:
+    """Count the items of a part of the row by their place: how many relevant items stand before them.
 
-    This is where the time goes: two comparisons without a branch settle nearly every item. It calls no
-    function, since passing arrays on costs more than the comparisons. Returns how many items are equal to a
-    relevant one, these included; `equals` begins with their positions.
+    This is where the time goes. There is a way for each dtype, which numba puts in here.
     """
-    found = U64(0)
-    for j in range(len(row)):
-        value, bucket = row[j], U64(buckets[j])
+    way = _count_places_float32 if part.dtype == np.float32 else _count_places_float64
+    way(part, start, count, work)
+
+
+@overload(_count_places)
+def _way_for(part: Any, start: Any, count: Any, work: Any) -> Callable[..., None]:
+    return _count_places_float32 if part.dtype == numba.float32 else _count_places_float64
+
+
+def _count_places_float32(part: Any, start: Any, count: Any, work: Any) -> None:
+    """Compare similarity and position at once, joined into one number; mostly twice, without a branch."""
+    keys, part_keys = work.keys, work.part_keys
+    firsts, buckets, counts = work.firsts, work.buckets, work.counts
+    if start == 0:
+        bits = work.values.view(np.int32)
+        for i in range(count):
+            keys[i] = _key(bits[i], work.positions[i])
+        keys[count : count + 3] = LEAST_KEY
+    bits = part.view(np.int32)
+    for j in range(len(part)):
+        part_keys[j] = _key(bits[j], start + j)
+    for j in range(len(part)):
+        key, bucket = part_keys[j], U64(buckets[j])
         first = U64(firsts[bucket])
-        one, two, three = values[first], values[first + U64(1)], values[first + U64(2)]
-        place = first + U64(one > value) + U64(two > value)
-        same = (one == value) | (two == value) | (three == value)
-        if three > value:
-            low, high = first + U64(3), U64(firsts[bucket + U64(1)])
-            while low < high:
-                middle = (low + high) >> U64(1)
-                if values[middle] > value:
-                    low = middle + U64(1)
+        place = first + U64(keys[first] > key) + U64(keys[first + U64(1)] > key)
+        if keys[first + U64(2)] > key:
+            place, end = first + U64(3), U64(firsts[bucket + U64(1)])
+            while place < end:
+                middle = (place + end) >> U64(1)
+                if keys[middle] > key:
+                    place = middle + U64(1)
                 else:
-                    high = middle
-            place = low
-            same = values[low] == value
+                    end = middle
         counts[place] += U32(1)
-        buckets[j] = U32(place)
-        equals[found] = U32(j)
-        found += U64(same)
-    return np.int64(found)
 
 
-@compiled
-def _count_equals(row: NDArray[Any], equals: NDArray[np.uint32], count: int, work: Workspace) -> None:
-    """Count items of one similarity: `equal` all, at the first relevant one; `ranks` those before each."""
-    ranks, positions, buckets, equal, seen = work.ranks, work.positions, work.buckets, work.equal, work.seen
-    equal[: count + 1] = 0
-    seen[: count + 1] = 0
-    for position in equals:
-        place = U64(buckets[U64(position)])
-        # Relevant items of one similarity stand by position, so they come by here in their order.
-        at = place + U64(seen[place])
-        if at < count and positions[at] == position:
-            ranks[at] = equal[place]
-            seen[place] += U32(1)
-        equal[place] += U32(1)
-
-
-@compiled
-def _sum_counts(count: int, ties: bool, work: Workspace) -> None:
-    ranks, values, counts, equal = work.ranks, work.values, work.counts, work.equal
-    at_least, start = np.int64(0), 0
-    while start < count:
-        stop = start + 1
-        while stop < count and values[stop] == values[start]:
-            stop += 1
-        at_least += np.int64(counts[start])
-        for at in range(start, stop):
-            if ties:
-                ranks[at] += at_least - np.int64(equal[start]) + 1
+def _count_places_float64(part: Any, start: Any, count: Any, work: Any) -> None:
+    """Compare similarities, and positions where they are equal."""
+    values, positions = work.values, work.positions
+    firsts, buckets, counts = work.firsts, work.buckets, work.counts
+    for j in range(len(part)):
+        value, position, bucket = part[j], start + j, U64(buckets[j])
+        place, end = U64(firsts[bucket]), U64(firsts[bucket + U64(1)])
+        while place < end:
+            middle = (place + end) >> U64(1)
+            if values[middle] > value or (values[middle] == value and positions[middle] < position):
+                place = middle + U64(1)
             else:
-                ranks[at] = at_least - stop + at + 1
-        start = stop
+                end = middle
+        counts[place] += U32(1)
+
+
+@compiled
+def _key(bits: Any, position: Any) -> Any:
+    """Join the bits of a float32 and a position into one number, greater for what ranks before.
+
+    The bits of a float32 are in order already where it is positive, and in reverse where it is negative.
+    """
+    ordered = np.int64(bits) ^ ((np.int64(bits) >> np.int64(31)) & np.int64(0x7FFFFFFF))
+    ordered += np.int64(ordered == -1)  # That was −0, which equals 0.
+    return (ordered << np.int64(32)) | (np.int64(0xFFFFFFFF) - np.int64(position))
