@@ -12,7 +12,8 @@ from dyml.training.config import Config
 from dyml.training.datamodule import open_manifest
 from dyml.training.settings import dump_text, load_config, option_table, parse_options, shipped_config
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "configs"
+CONFIGS = sorted(FOLDER.rglob("*.yaml"))
 
 
 def test_options_lie_over_the_file(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_the_seed_decides_the_start(tiny: Config, blobs: Path) -> None:
 def test_a_shipped_configuration_is_valid(file: Path) -> None:
     assert yaml.safe_load(file.read_text())
     config = load_config(file)
-    assert shipped_config(file.stem) == file
+    assert shipped_config(file.relative_to(FOLDER).with_suffix("").as_posix()) == file
     assert config.train.epochs > 0
 
 

@@ -20,7 +20,11 @@ def shipped_config(name: str) -> Path:
         return Path(name)
     package = Path(__file__).parents[1]
     folders = (package / "configs", package.parents[1] / "configs")  # installed, or in a checkout
-    shipped = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+    shipped = {
+        file.relative_to(folder).with_suffix("").as_posix(): file
+        for folder in folders
+        for file in sorted(folder.rglob("*.yaml"))
+    }
     if name in shipped:
         return shipped[name]
     raise ConfigError(f"no configuration {name}.{suggest(name, shipped)} Shipped are: {', '.join(shipped)}")
