@@ -35,6 +35,14 @@ class RunError(DymlError):
     """A run folder or model folder that cannot be written, read or resumed."""
 
 
+class Interrupted(RunError):
+    """A run that a signal stopped (Ctrl-C, a shutdown), with the signal's number."""
+
+    def __init__(self, text: str, signal_number: int) -> None:
+        super().__init__(text)
+        self.signal_number = signal_number
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the nearest of the `known` words, or an empty string.
 

@@ -180,3 +180,18 @@ def test_a_second_run_in_the_folder_is_refused(run: Path, stripes: Path) -> None
     done = dyml("train", "--data.root", stripes, "--run", run, *TINY)
     assert done.returncode == 2
     assert f"dyml train --resume {run}" in done.stderr
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_exits_as_shells_expect(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dyml import training
+    from dyml.training.stopping import interrupted
+
+    def stopped(folder: Path) -> None:
+        raise interrupted(folder)
+
+    monkeypatch.setattr(training, "resume", stopped, raising=False)
+    done = dyml("train", "--resume", run)
+    assert done.returncode == 130
+    assert done.stderr == f"interrupted; go on with `dyml train --resume {run}`\n"

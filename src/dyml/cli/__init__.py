@@ -7,7 +7,7 @@ import typer
 
 from dyml import __version__
 from dyml.cli import data, demo, evaluate, train
-from dyml.errors import DymlError
+from dyml.errors import DymlError, Interrupted
 
 app = typer.Typer(
     name="dyml",
@@ -49,9 +49,15 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; a user's mistake prints one line and exits with 2."""
+    """Run the command line; a user's mistake prints one line and exits with 2.
+
+    A run that a signal stopped says how to go on and exits with 128 and the signal's number.
+    """
     try:
         app()
+    except Interrupted as stop:
+        typer.echo(str(stop), err=True)
+        sys.exit(128 + stop.signal_number)
     except DymlError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dyml.errors import RunError
 from dyml.files import atomic_path
+from dyml.training.stopping import StopSignals, interrupted
 
 LAST = "last.ckpt"
 
@@ -40,7 +41,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Saves `last.ckpt` every so many minutes and with the last batch of every epoch.
+    """Saves `last.ckpt` every so many minutes, with the last batch of every epoch, and before a signal stops.
 
     It always saves at the same place in a step: after the weights, the averaged weights and the schedule have
     moved. So a resumed run goes on exactly behind the step that it holds.
@@ -49,12 +50,19 @@ class Checkpoints(Checkpoint):
         folder: where the file lies.
         minutes: the longest time between two checkpoints.
         fingerprint: of the taxonomy; a checkpoint of another one is refused.
+        signals: after one of them the run is saved and stops.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, folder: Path, minutes: float, fingerprint: str, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        minutes: float,
+        fingerprint: str,
+        signals: StopSignals,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.folder, self.signals = folder, signals
         self.path = folder / LAST
         self.seconds = 60 * minutes
         self.fingerprint = fingerprint
@@ -64,10 +72,27 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save when it is time."""
-        if trainer.is_last_batch or self.clock() - self._saved_at >= self.seconds:
+        """Save when it is time; all ranks do so together, whatever their clocks say.
+
+        Raises:
+            Interrupted: a signal came.
+        """
+        due = trainer.is_last_batch or self.clock() - self._saved_at >= self.seconds
+        stop = self.signals.number != 0
+        if trainer.strategy.reduce_boolean_decision(due or stop, all=False):
             trainer.save_checkpoint(self.path)
             self._saved_at = self.clock()
+            if trainer.strategy.reduce_boolean_decision(stop, all=False):
+                raise interrupted(self.folder, self.signals.number)
+
+    def on_validation_batch_end(self, *_: Any, **__: Any) -> None:
+        """Stop where a signal came: the last checkpoint holds all that was learned.
+
+        Raises:
+            Interrupted: a signal came.
+        """
+        if self.signals.number:
+            raise interrupted(self.folder, self.signals.number)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the file needs to be recognised by."""

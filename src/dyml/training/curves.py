@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from dyml.files import atomic_path
 
@@ -52,6 +53,7 @@ class CurveLogger(Logger):
                 old = [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
             self.rows = [{**row, "step": int(row["step"])} for row in old if int(row["step"]) < step]
 
+    @rank_zero_only
     def save(self) -> None:
         """Write the file, whole."""
         columns = ["step", *sorted({name for row in self.rows for name in row} - {"step"})]

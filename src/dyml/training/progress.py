@@ -51,7 +51,7 @@ class ProgressLine(L.Callback):
         """Move the bar."""
         loss = float(outputs["loss"])
         self.loss = loss if self.loss != self.loss else SMOOTHING * self.loss + (1 - SMOOTHING) * loss
-        self.pictures += len(batch[1])
+        self.pictures += len(batch[1]) * trainer.world_size
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         if self.progress is not None:
             self.progress.update(

@@ -12,9 +12,9 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
-from dyml.errors import RunError
 from dyml.files import write_json, write_text
 from dyml.metrics import Result
 from dyml.training.build import build_embedder, build_loss, build_optimizer
@@ -28,6 +28,7 @@ from dyml.training.module import EmbeddingModule
 from dyml.training.precision import decide_precision
 from dyml.training.progress import ProgressLine
 from dyml.training.settings import dump_text, load_config
+from dyml.training.stopping import StopSignals, interrupted
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,17 @@ def train(config: Config, run: Path, console: Console | None = None, report: boo
 
     Raises:
         RunError: the folder is in use or cannot be written, or the loss is not finite.
+        Interrupted: a signal stopped it; `resume` goes on.
         ManifestError, ConfigError: the data or the settings do not fit.
     """
     folder = RunFolder(run)
-    folder.check_new()
+    first = _is_first_process()  # on several devices every process comes here; the first one writes
+    if first:
+        folder.check_new()
     config = decide_precision(config)
     data, module = _parts(config)
-    write_text(folder.config, dump_text(config))
+    if first:
+        write_text(folder.config, dump_text(config))
     return _go(config, folder, data, module, console, report)
 
 
@@ -71,6 +76,7 @@ def resume(run: Path, console: Console | None = None, report: bool = True) -> Ou
 
     Raises:
         RunError: there is no run, or its checkpoint belongs to another taxonomy or cannot be read.
+        Interrupted: a signal stopped it again.
     """
     folder = RunFolder(run)
     folder.check_resumable()
@@ -99,10 +105,18 @@ def _go(
     report: bool,
 ) -> Outcome:
     console = console or Console(stderr=True)
-    write_json(folder.environment, describe_environment())
-    _fit(config, folder, data, module, console)
-    module.embedder.save_pretrained(folder.model)
-    result, baselines = judge_run(config, folder, data.test, module.embedder, console, report)
+    if _is_first_process():
+        write_json(folder.environment, describe_environment())
+    else:
+        console = Console(quiet=True)
+    try:
+        _fit(config, folder, data, module, console)
+        if not _is_first_process():
+            raise SystemExit(0)  # the first process judges for all
+        module.embedder.save_pretrained(folder.model)
+        result, baselines = judge_run(config, folder, data.test, module.embedder, console, report)
+    except KeyboardInterrupt as error:
+        raise interrupted(folder.path) from error
     return Outcome(folder, result, baselines)
 
 
@@ -115,10 +129,10 @@ def _fit(
     if checkpoint is not None:
         curves.go_on_from(_checkpoint_step(checkpoint, fingerprint))
     data.load()
-    progress = ProgressLine(total_steps, console)
+    progress, signals = ProgressLine(total_steps, console), StopSignals()
     callbacks: list[L.Callback] = [
         progress,
-        Checkpoints(folder.path, config.train.checkpoint_minutes, fingerprint),
+        Checkpoints(folder.path, config.train.checkpoint_minutes, fingerprint, signals),
     ]
     if config.train.ema is not None:
         callbacks.append(AveragedWeights(config.train.ema))
@@ -140,11 +154,17 @@ def _fit(
             enable_model_summary=False,
         )
         started = time.perf_counter()
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    if trainer.interrupted:
-        raise RunError(f"interrupted; go on with `dyml train --resume {folder.path}`")
+        try:
+            with signals:
+                trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except (KeyboardInterrupt, SystemExit) as error:  # Lightning turns signals into SystemExit
+            raise interrupted(folder.path, signals.number) from error
     seconds = time.perf_counter() - started
     console.print(f"trained {total_steps:,} steps in {seconds:,.0f} s ({progress.speed:,.0f} pictures/s)")
+
+
+def _is_first_process() -> bool:
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def _checkpoint_step(path: Path, fingerprint: str) -> int:
