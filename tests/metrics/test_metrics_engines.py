@@ -17,6 +17,7 @@ KINDS = (
     "smooth",
     "whole numbers",
     "all equal",
+    "zeros of both signs",
     "a tight cluster and outliers",
     "infinitely small steps",
     "huge",
@@ -30,6 +31,8 @@ def similarities(rng, kind, rows, columns):
         return rng.integers(-2, 3, (rows, columns)) / 2
     if kind == "all equal":
         return np.full((rows, columns), rng.choice([0.0, -0.0, 0.3, -1.0]))
+    if kind == "zeros of both signs":
+        return rng.choice([0.0, -0.0, 0.0, -0.0, 1e-45, -1e-45], (rows, columns))
     if kind == "a tight cluster and outliers":
         near = 0.5 + 1e-6 * rng.normal(size=(rows, columns))
         return np.where(rng.random((rows, columns)) < 0.95, near, rng.choice([-1.0, 1.0], (rows, columns)))

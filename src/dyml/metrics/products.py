@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dyml.metrics.copies import find_copies
-from dyml.metrics.vectors import Vectors, empty
+from dyml.metrics.vectors import Vectors
 
 COPY_ROWS = 32
 LEAST_TILE = 64
@@ -46,7 +46,8 @@ def similarity_blocks(queries: Vectors, gallery: Gallery, rows: int) -> Iterator
     Yields:
         The first query of the block, and (B, N) similarities. The next block reuses their memory.
     """
-    out = empty(min(rows, len(queries)), len(gallery), queries.dtype, queries.device)
+    shape = (min(rows, len(queries)), len(gallery))
+    out = torch.empty(shape, dtype=queries.dtype, device=queries.device)
     for start in range(0, len(queries), rows):
         block = queries.rows(start, start + rows)
         for column, tile in gallery.tiles():

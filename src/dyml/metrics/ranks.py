@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from dyml.metrics.compiled import compiled
 
-FEW = 32
+FEW = 48
 LEAST_BUCKETS, MOST_BUCKETS = 1 << 9, 1 << 17
 CHUNK, LONG_RUN, STEEPEST = 2048, 32, 1e30
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dyml.errors import InputError, shortened, suggest
-from dyml.metrics.inputs import Table, dtype_name
+from dyml.metrics.inputs import Table
 
 Similarity = Literal["cosine", "dot"]
 BLOCK_NUMBERS = 2**19  # Small enough that a block's copies stay in the processor's cache.
@@ -62,7 +62,7 @@ class Vectors:
         if self._held is not None:
             return self._held[start:stop]
         stop = min(stop, len(self))
-        out = empty(max(stop - start, 0), self.dim, self.dtype, self.device)
+        out = torch.empty(max(stop - start, 0), self.dim, dtype=self.dtype, device=self.device)
         for begin, end in self._blocks(start, stop):
             self._prepare(self._raw(slice(begin, end)), out[begin - start : end - start])
         return out
@@ -71,7 +71,8 @@ class Vectors:
         """Return the prepared rows at (B,) int64 positions: (B, D) as from `rows`."""
         if self._held is not None:
             return self._held[positions]
-        return self._prepare(self._raw(positions), empty(len(positions), self.dim, self.dtype, self.device))
+        raw = self._raw(positions)
+        return self._prepare(raw, torch.empty_like(raw))
 
     def _prepare(self, raw: Tensor, out: Tensor) -> Tensor:
         return unit_rows(raw, out) if self.similarity == "cosine" else out.copy_(raw)
@@ -108,14 +109,6 @@ class Vectors:
                 f"{self.name} has {cause} numbers in row{'s' * (len(bad) > 1)} {shortened(bad)}: "
                 f"mend these embeddings or leave them out"
             )
-
-
-def empty(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Make room for a (rows, columns) block."""
-    if device.type == "cpu":
-        # numpy asks for large memory pages, which spares a big block thousands of page faults.
-        return torch.from_numpy(np.empty((rows, columns), dtype=dtype_name(torch.empty(0, dtype=dtype))))
-    return torch.empty(rows, columns, dtype=dtype, device=device)
 
 
 def unit_rows(block: Tensor, out: Tensor) -> Tensor:
