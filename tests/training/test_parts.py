@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from dyml.data import read_manifest
+from dyml.data.samplers import MPerClassSampler, ThreePartSampler
 from dyml.errors import RunError
-from dyml.training.build import build_optimizer
+from dyml.training.build import build_optimizer, build_sampler
 from dyml.training.checkpoints import AtomicCheckpointIO, AveragedWeights, check_fingerprint
-from dyml.training.config import OptimConfig
+from dyml.training.config import Config, OptimConfig
 from dyml.training.curves import CurveLogger
 from dyml.training.folder import RunFolder, describe_environment
 from dyml.training.module import step_seed
@@ -141,3 +143,15 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
 
 def test_the_environment_says_versions() -> None:
     assert describe_environment()["packages"]["torch"] == torch.__version__.split("+")[0]
+
+
+class MyParts(ThreePartSampler):
+    """A sampler of one's own, under any name."""
+
+
+def test_a_sampler_says_whether_it_is_made_from_all_scales(blobs: Path) -> None:
+    manifest = read_manifest(blobs)
+    own = {"type": f"{__name__}.MyParts", "batch_size": 12, "per_class": 2}
+    assert isinstance(build_sampler(Config.model_validate({"sampler": own}), manifest), MyParts)
+    usual = {"batch_size": 16, "per_class": 2}
+    assert isinstance(build_sampler(Config.model_validate({"sampler": usual}), manifest), MPerClassSampler)

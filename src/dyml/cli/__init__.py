@@ -59,5 +59,6 @@ def main() -> None:
         typer.echo(str(stop), err=True)
         sys.exit(128 + stop.signal_number)
     except DymlError as error:
-        typer.echo(f"Error: {error}", err=True)
+        notes = getattr(error, "__notes__", [])
+        typer.echo(" ".join([f"Error: {error}", *notes]), err=True)
         sys.exit(2)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from dyml.data.augment import fit_size
-from dyml.data.images import open_image
+from dyml.data.images import enough_pixels, open_image
 from dyml.data.manifest import Manifest
 from dyml.data.samplers import Draw
 from dyml.errors import InputError
@@ -94,6 +94,7 @@ class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
         max_bytes: how much memory the pictures may take.
         threads: decoding threads; None means one a processor core.
         progress: show a progress bar where stderr is a terminal.
+        resize: length of the shorter side before the centre is cut out; None means `size`.
 
     Attributes:
         images: (N, channels, size, size) uint8.
@@ -113,6 +114,7 @@ class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
         max_bytes: int = MAX_BYTES,
         threads: int | None = None,
         progress: bool = True,
+        resize: int | None = None,
     ) -> None:
         self.manifest, self.size, self.channels = manifest, size, channels
         needed = ram_bytes(len(manifest), size, channels)
@@ -124,7 +126,7 @@ class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
             )
         self.labels = torch.from_numpy(manifest.labels.copy())
         self.images = torch.empty((len(manifest), channels, size, size), dtype=torch.uint8)
-        decode_all(manifest, self.images, squash, threads, progress)
+        decode_all(manifest, self.images, squash, threads, progress, resize)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -169,6 +171,7 @@ def decode_all(
     squash: bool = False,
     threads: int | None = None,
     progress: bool = True,
+    resize: int | None = None,
 ) -> None:
     """Decode every picture into its row of `images`, in threads (decoders release the interpreter).
 
@@ -178,6 +181,7 @@ def decode_all(
         squash: keep whole pictures and give up their proportions.
         threads: None means one a processor core.
         progress: show a progress bar where stderr is a terminal.
+        resize: length of the shorter side before the centre is cut out; None means S.
 
     Raises:
         ImageError: of the first picture found that cannot be opened; the rest is not tried.
@@ -187,9 +191,8 @@ def decode_all(
     def decode(start: int) -> int:
         stop = min(start + _CHUNK, count)
         for index in range(start, stop):
-            # Twice the size keeps the values close to those of a whole decoding.
-            picture = open_image(manifest.full_path(index), channels, min_size=2 * size)
-            images[index] = _as_tensor(fit_size(picture, size, squash=squash))
+            picture = open_image(manifest.full_path(index), channels, enough_pixels(resize or size))
+            images[index] = _as_tensor(fit_size(picture, size, resize, squash))
         return stop - start
 
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool, _bar(count, progress) as advance:

@@ -84,6 +84,15 @@ def open_image(path: str | Path, channels: int = 3, min_size: int | None = None)
         raise RefusedImage(f"{path}: cannot be opened: {reason}. Correct the path or its rights.") from error
 
 
+def enough_pixels(size: int) -> int:
+    """Return the `min_size` to open a picture with that is then brought to `size`.
+
+    Twice the size keeps the values close to those of a whole decoding. Training, validation and judging all
+    open pictures so, and see the same pixels.
+    """
+    return 2 * size
+
+
 def decode_image(stream: BinaryIO, name: str, channels: int = 3, min_size: int | None = None) -> Image.Image:
     """Decode a picture from an open binary stream; `name` stands for it in messages.
 

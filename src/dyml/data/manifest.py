@@ -79,7 +79,8 @@ class Manifest:
         if not rows.any():
             raise ManifestError(
                 f"the manifest in {self.root} has no rows of split {split!r}; its splits are "
-                f"{', '.join(self.splits)}.{suggest(split, self.splits)}"
+                f"{', '.join(self.splits)}.{suggest(split, self.splits)} Name one of these, or make a new "
+                f"open-set split: `dyml data split {self.root} --force`."
             )
         return self.subset(rows)
 

@@ -6,7 +6,7 @@ and a stopped epoch can go on at any batch. How it is made: `dyml.data.batch_pla
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,9 +29,12 @@ class EpochSampler:
     """A batch sampler that follows an epoch's plan; subclasses say what the plan is.
 
     Attributes:
+        over_scales: whether the sampler is made from the label table (N, L), or from the finest classes (N,).
         epoch: set by `set_epoch`; the plan depends on it.
         start_batch: how many of this epoch's first batches to skip; another epoch resets it to 0.
     """
+
+    over_scales: ClassVar[bool] = False
 
     def __init__(self, batch_size: int, batches: int, seed: int, rank: int, world_size: int) -> None:
         if not 0 <= rank < world_size:
@@ -124,6 +127,8 @@ class ThreePartSampler(EpochSampler):
     Raises:
         InputError: sizes that do not divide, or a scale with fewer classes than its part needs.
     """
+
+    over_scales = True
 
     def __init__(
         self,

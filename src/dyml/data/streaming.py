@@ -20,6 +20,7 @@ def picture_batches(
     batch_size: int,
     channels: int = 3,
     threads: int | None = None,
+    min_size: int | None = None,
 ) -> Iterator[Tensor]:
     """Yield the pictures of a manifest, in its order.
 
@@ -29,6 +30,7 @@ def picture_batches(
         batch_size: pictures at a time.
         channels: 3 for RGB, 1 for grey.
         threads: decoding threads; None means one a processor core. Decoding leaves Python free to go on.
+        min_size: as for `open_image`: large JPEGs may be decoded smaller, but not below it.
 
     Yields:
         (B, C, H, W) tensors; the last may be shorter.
@@ -36,7 +38,7 @@ def picture_batches(
     Raises:
         ImageError: a picture that cannot be opened; the text names its file.
     """
-    pictures = ImageDataset(manifest, transform, channels)
+    pictures = ImageDataset(manifest, transform, channels, min_size)
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         waiting: list[list[Future[Tensor]]] = []
         try:

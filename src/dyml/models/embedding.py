@@ -12,6 +12,7 @@ from rich.progress import track
 from torch import Tensor
 
 from dyml.data.augment import eval_transform
+from dyml.data.images import enough_pixels
 from dyml.data.manifest import Manifest
 from dyml.data.streaming import picture_batches
 from dyml.models.embedder import Embedder
@@ -56,7 +57,9 @@ def embed_manifest(
         ImageError: a picture cannot be opened; the text names its file.
     """
     transform = eval_transform(embedder.image_size, embedder.channels, embedder.resize)
-    batches: Iterable[Tensor] = picture_batches(manifest, transform, batch_size, embedder.channels)
+    batches: Iterable[Tensor] = picture_batches(
+        manifest, transform, batch_size, embedder.channels, min_size=enough_pixels(embedder.resize)
+    )
     if progress is not None and sys.stderr.isatty():
         total = math.ceil(len(manifest) / batch_size)
         batches = track(batches, progress, total=total, console=Console(stderr=True), transient=True)

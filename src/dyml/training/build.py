@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from dyml.data.manifest import Manifest
-from dyml.errors import ConfigError
+from dyml.errors import ConfigError, InputError
 from dyml.imports import check_arguments, import_name
 from dyml.models import Embedder
 from dyml.taxonomy import Taxonomy
@@ -26,6 +26,8 @@ def make(section: Named, what: str, **given: Any) -> Any:
         return target(**given, **section.args)
     except TypeError as error:
         raise ConfigError(f"{what}: {section.type} cannot be made: {error}") from error
+    except InputError as error:
+        raise ConfigError(f"{what}: {error} (Its options are written --{what}.NAME VALUE.)") from error
 
 
 def build_embedder(config: Config, taxonomy: Taxonomy) -> Embedder:
@@ -57,9 +59,9 @@ def build_loss(config: Config, taxonomy: Taxonomy) -> nn.Module:
 def build_sampler(config: Config, manifest: Manifest, rank: int = 0, world_size: int = 1) -> Any:
     """Make the batch sampler of a run over the training manifest.
 
-    A sampler over all scales is given the label table, any other the finest classes.
+    A sampler whose class says `over_scales` is given the label table, any other the finest classes.
     """
-    over_scales = config.sampler.type.endswith("ThreePartSampler")
+    over_scales = getattr(import_name(config.sampler.type), "over_scales", False)
     return make(
         config.sampler,
         "sampler",

@@ -1,16 +1,21 @@
 """The pictures of a run: the training batches by number of step, the test pictures in order."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dyml.data.augment import eval_transform, train_transform
-from dyml.data.dataset import ImageDataset, RamDataset, collate
+from dyml.data.dataset import MAX_BYTES, ImageDataset, RamDataset, collate, ram_bytes
 from dyml.data.glyphs import glyph_cache
+from dyml.data.images import enough_pixels
 from dyml.data.manifest import Manifest, read_manifest
 from dyml.data.samplers import SeededBatches
+from dyml.data.streaming import picture_batches
+from dyml.errors import ConfigError
 from dyml.training.build import build_sampler
 from dyml.training.config import Config, DataConfig
 
@@ -57,23 +62,45 @@ class PictureData(L.LightningDataModule):
         watched = config.data.validation or config.data.test
         self.validation = self.test if watched == config.data.test else manifest.only(watched)
         self.batches_per_epoch = len(build_sampler(config, self.train))
+        if config.data.ram and not _fits(self.train, config.data.resize or config.data.size, config.data):
+            raise ConfigError(
+                f"{len(self.train):,} training pictures take over {MAX_BYTES / 2**30:.0f} GB of memory: "
+                f"set --data.ram false, which opens them from disk, or choose a smaller --data.size"
+            )
         self._train_pictures: ImageDataset | RamDataset | None = None
+        self._judged: dict[Manifest, RamDataset] = {}
 
     def load(self) -> None:
-        """Get the training pictures ready: decode them into memory, or check nothing and open them later.
+        """Get the pictures ready: decode them into memory, or open them later.
+
+        The test pictures, too, so that a bad one shows before the training and not after it.
 
         Raises:
             ImageError: a picture cannot be opened; the text names its file.
-            InputError: they would take too much memory.
         """
         settings = self.config.data
         if self._train_pictures is not None:
             return
         if settings.ram:
             self._train_pictures = RamDataset(self.train, settings.resize or settings.size, settings.channels)
+            self._in_memory(self.test)
         else:
             transform = train_transform(self.config.augment, settings.size, settings.channels)
             self._train_pictures = ImageDataset(self.train, transform, settings.channels)
+
+    def test_batches(self) -> Iterator[Tensor]:
+        """Yield the test pictures in order as (B, C, size, size) uint8.
+
+        Raises:
+            ImageError: a picture cannot be opened; the text names its file.
+        """
+        size = self.config.eval.batch_size
+        pictures = self._in_memory(self.test)
+        if pictures is not None:
+            yield from pictures.images.split(size)
+            return
+        transform, channels, least = self._as_judged()
+        yield from picture_batches(self.test, transform, size, channels, min_size=least)
 
     def train_dataloader(self) -> StepLoader:
         """Return the batches from the trainer's step on.
@@ -100,10 +127,28 @@ class PictureData(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation pictures, in order, decoded once if there is memory for them."""
-        settings = self.config.data
-        if settings.ram and settings.resize in (None, settings.size):
-            pictures: Any = RamDataset(self.validation, settings.size, settings.channels)
-        else:
-            transform = eval_transform(settings.size, settings.channels, settings.resize)
-            pictures = ImageDataset(self.validation, transform, settings.channels)
+        pictures: Any = self._in_memory(self.validation)
+        if pictures is None:
+            pictures = ImageDataset(self.validation, *self._as_judged())
         return DataLoader(pictures, batch_size=self.config.eval.batch_size, collate_fn=collate)
+
+    def _in_memory(self, manifest: Manifest) -> RamDataset | None:
+        """Return pictures as they are judged, decoded once; None where they are too many."""
+        settings = self.config.data
+        if not settings.ram or not _fits(manifest, settings.size, settings):
+            return None
+        if manifest not in self._judged:
+            self._judged[manifest] = RamDataset(
+                manifest, settings.size, settings.channels, resize=settings.resize
+            )
+        return self._judged[manifest]
+
+    def _as_judged(self) -> tuple[Any, int, int]:
+        """Return transform, channels and least size with which pictures are opened to be judged."""
+        settings = self.config.data
+        transform = eval_transform(settings.size, settings.channels, settings.resize)
+        return transform, settings.channels, enough_pixels(settings.resize or settings.size)
+
+
+def _fits(manifest: Manifest, size: int, settings: DataConfig) -> bool:
+    return ram_bytes(len(manifest), size, settings.channels) <= MAX_BYTES

@@ -1,37 +1,38 @@
 """Judge an embedder on pictures: after a run, or any time later."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import track
+from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from dyml.data.augment import eval_transform
-from dyml.data.manifest import Manifest, read_manifest
-from dyml.data.streaming import picture_batches
+from dyml.data.manifest import read_manifest
 from dyml.errors import RunError
 from dyml.files import write_json
 from dyml.metrics import Result, evaluate
 from dyml.models import Embedder
-from dyml.models.embedding import embed_manifest
+from dyml.models.embedding import embed_batches, embed_manifest
 from dyml.training.build import build_embedder
 from dyml.training.config import Config
-from dyml.training.datamodule import open_manifest
+from dyml.training.datamodule import PictureData, open_manifest
 from dyml.training.folder import RunFolder
 from dyml.training.settings import load_config
 
 HUB = "hub:"
 RAW_SIDE = 16
+TRAINED = "trained"
 
 
 def judge_run(
     config: Config,
     folder: RunFolder,
-    manifest: Manifest,
+    data: PictureData,
     embedder: Embedder,
     console: Console,
     report: bool = True,
@@ -41,15 +42,10 @@ def judge_run(
     Returns:
         The result, and the baselines' by name: the same network untrained, and raw pixels.
     """
-    batch = config.eval.batch_size
-    embeddings = embed_manifest(embedder, manifest, batch, "embedding test pictures")
-    result = evaluate(embeddings, manifest.labels, scales=manifest.scales)
-    untrained = build_embedder(config, manifest.taxonomy).to(embedder.mean.device)
-    vectors = {
-        "untrained": embed_manifest(untrained, manifest, batch, "embedding with the untrained network"),
-        "raw pixels": raw_pixels(manifest, config.data.size, config.data.channels),
-    }
-    baselines = {name: evaluate(v, manifest.labels, scales=manifest.scales) for name, v in vectors.items()}
+    manifest = data.test
+    vectors = _vectors(config, data, embedder, console)
+    results = {name: evaluate(v, manifest.labels, scales=manifest.scales) for name, v in vectors.items()}
+    result, baselines = results[TRAINED], {name: r for name, r in results.items() if name != TRAINED}
     write_json(
         folder.metrics,
         {
@@ -67,7 +63,7 @@ def judge_run(
             folder.report,
             title=f"dyml: {folder.path.name}",
             result=result,
-            embeddings=embeddings,
+            embeddings=vectors[TRAINED],
             manifest=manifest,
             baselines=baselines,
             curves=folder.curves,
@@ -147,12 +143,30 @@ def open_source(source: str) -> tuple[Embedder, Config | None]:
     return Embedder.from_pretrained(folder.model), load_config(folder.config)
 
 
-def raw_pixels(manifest: Manifest, size: int, channels: int) -> NDArray[np.float32]:
-    """Return each picture as a vector of its pixels, averaged down to 16 × 16, less their mean: (N, D)."""
-    batches = picture_batches(manifest, eval_transform(size, channels), 256, channels)
-    rows = [adaptive_avg_pool2d(images.float(), min(RAW_SIDE, size)).flatten(1) for images in batches]
-    pixels = torch.cat(rows)
+def raw_pixels(images: Tensor) -> NDArray[np.float32]:
+    """Return pictures (B, C, S, S) as their pixels, averaged to 16 × 16, less their mean: (B, D)."""
+    pixels = adaptive_avg_pool2d(images.float(), min(RAW_SIDE, images.shape[-1])).flatten(1)
     return (pixels - pixels.mean(1, keepdim=True)).numpy()
+
+
+def _vectors(
+    config: Config, data: PictureData, embedder: Embedder, console: Console
+) -> dict[str, NDArray[np.float32]]:
+    """Embed the test pictures, each decoded once, by the network, the same one untrained, and raw pixels."""
+    untrained = build_embedder(config, data.test.taxonomy).to(embedder.mean.device)
+    rows: dict[str, list[NDArray[np.float32]]] = {TRAINED: [], "untrained": [], "raw pixels": []}
+    for images in track(
+        data.test_batches(),
+        "embedding test pictures",
+        total=math.ceil(len(data.test) / config.eval.batch_size),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ):
+        rows[TRAINED].append(embed_batches(embedder, [images]))
+        rows["untrained"].append(embed_batches(untrained, [images]))
+        rows["raw pixels"].append(raw_pixels(images))
+    return {name: np.concatenate(parts) for name, parts in rows.items()}
 
 
 def _settings(config: Config, folder: RunFolder) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
+from dyml.errors import DymlError
 from dyml.files import write_json, write_text
 from dyml.metrics import Result
 from dyml.training.build import build_embedder, build_loss, build_optimizer
@@ -113,8 +114,9 @@ def _go(
         _fit(config, folder, data, module, console)
         if not _is_first_process():
             raise SystemExit(0)  # the first process judges for all
-        module.embedder.save_pretrained(folder.model)
-        result, baselines = judge_run(config, folder, data.test, module.embedder, console, report)
+        with _going_on(folder):
+            module.embedder.save_pretrained(folder.model)
+            result, baselines = judge_run(config, folder, data, module.embedder, console, report)
     except KeyboardInterrupt as error:
         raise interrupted(folder.path) from error
     return Outcome(folder, result, baselines)
@@ -128,7 +130,8 @@ def _fit(
     curves = CurveLogger(folder.curves)
     if checkpoint is not None:
         curves.go_on_from(_checkpoint_step(checkpoint, fingerprint))
-    data.load()
+    with _going_on(folder):
+        data.load()
     progress, signals = ProgressLine(total_steps, console), StopSignals()
     callbacks: list[L.Callback] = [
         progress,
@@ -173,6 +176,16 @@ def _checkpoint_step(path: Path, fingerprint: str) -> int:
         if name.startswith(Checkpoints.__name__):
             check_fingerprint(state["fingerprint"], fingerprint, path)
     return int(checkpoint["global_step"])
+
+
+@contextmanager
+def _going_on(folder: RunFolder) -> Iterator[None]:
+    """Let errors that are mended outside, such as a bad picture, say how the run goes on after."""
+    try:
+        yield
+    except DymlError as error:
+        error.add_note(f"When that is mended, `dyml train --resume {folder.path}` goes on.")
+        raise
 
 
 @contextmanager
