@@ -71,6 +71,9 @@ def test_files_that_are_no_results(tmp_path):
     (tmp_path / "other.json").write_text('{"fine": {"mAP": 1}}')
     with pytest.raises(InputError, match=r"other\.json.*overall"):
         Result.from_json(tmp_path / "other.json")
+    (tmp_path / "less.json").write_text('{"fine": {"mAP": 1}, "overall": {"mAP": 1, "ASI": 1}, "multi": {}}')
+    with pytest.raises(InputError, match=r"less\.json.*H-AP"):
+        Result.from_json(tmp_path / "less.json")
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(InputError, match=r"list\.json"):
         Result.from_json(tmp_path / "list.json")

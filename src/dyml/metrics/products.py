@@ -71,9 +71,13 @@ def _product(block: Tensor, tile: Tensor, out: Tensor) -> None:
 
 @contextmanager
 def _full_precision() -> Iterator[None]:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    """Keep CUDA from shortening float32 to TF32, whatever the program has set for its training."""
+    matmul = torch.backends.cuda.matmul
+    # torch 2.9 gave the setting a new name, and refuses that both are mixed.
+    name, full = ("fp32_precision", "ieee") if hasattr(matmul, "fp32_precision") else ("allow_tf32", False)
+    before = getattr(matmul, name)
+    setattr(matmul, name, full)
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        setattr(matmul, name, before)

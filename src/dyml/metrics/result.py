@@ -90,8 +90,9 @@ class Result:
         """
         try:
             scales = checked_scales([key for key in value if key not in RESERVED])
-            rows = {scale: dict(value[scale]) for scale in scales}
-            return cls(scales, rows, dict(value["overall"]), dict(value["multi"]))
+            overall, multi = dict(value["overall"]), {name: value["multi"][name] for name in MULTI}
+            rows = {scale: {name: value[scale][name] for name in (*overall, *COUNTS)} for scale in scales}
+            return cls(scales, rows, overall, multi)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not an evaluation result: {type(error).__name__}: {error}") from error
 
