@@ -1,6 +1,7 @@
 """The fast form, the reference form and plain loops agree, whatever the tree, the batch and the settings."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +17,7 @@ from dyml.losses import _bands, cross_scale_loss, cross_scale_terms, cross_scale
 from random_trees import lineages
 
 Terms = Callable[..., Tensor]
+streamed_terms = functools.partial(cross_scale_terms, recompute=True)
 
 
 @dataclasses.dataclass
@@ -82,12 +84,13 @@ def _about(name: str) -> Callable[[str], str]:
 
 
 def assert_equal_forms(made: Case, tolerance: float = 1e-9) -> None:
-    fast, reference = made.run(cross_scale_terms), made.run(cross_scale_terms_reference)
-    for name, a, b in zip(("terms", "gradient of x", "gradient of w"), fast, reference):
-        assert a.isfinite().all(), name
-        torch.testing.assert_close(
-            a, b, rtol=tolerance, atol=tolerance * max(1, made.scale), msg=_about(name)
-        )
+    reference = made.run(cross_scale_terms_reference)
+    for terms in (cross_scale_terms, streamed_terms):
+        for name, a, b in zip(("terms", "gradient of x", "gradient of w"), made.run(terms), reference):
+            assert a.isfinite().all(), name
+            torch.testing.assert_close(
+                a, b, rtol=tolerance, atol=tolerance * max(1, made.scale), msg=_about(name)
+            )
 
 
 @settings(max_examples=150, deadline=None)
@@ -110,12 +113,13 @@ def test_both_equal_plain_loops(made: Case) -> None:
 @given(cases())
 def test_float32_is_finite_and_close(made: Case) -> None:
     exact = made.run(cross_scale_terms_reference)
-    for a, b in zip(made.run(cross_scale_terms, torch.float32), exact):
-        assert a.dtype == torch.float32
-        assert a.isfinite().all()
-        # A similarity is good to some 1e-7, an exponent to `scale` times that.
-        slack = 2e-6 * max(1.0, made.scale)
-        torch.testing.assert_close(a.double(), b, rtol=slack, atol=slack * max(1.0, made.scale))
+    for terms in (cross_scale_terms, streamed_terms):
+        for a, b in zip(made.run(terms, torch.float32), exact):
+            assert a.dtype == torch.float32
+            assert a.isfinite().all()
+            # A similarity is good to some 1e-7, an exponent to `scale` times that.
+            slack = 2e-6 * max(1.0, made.scale)
+            torch.testing.assert_close(a.double(), b, rtol=slack, atol=slack * max(1.0, made.scale))
 
 
 TREES = {
@@ -167,10 +171,55 @@ def test_many_rows_are_worked_on_in_chunks(monkeypatch: pytest.MonkeyPatch) -> N
     made = case(torch.stack([fine, fine % 50, fine % 10], dim=1), batch=5)
     whole = made.run(cross_scale_terms)
     monkeypatch.setattr(_bands, "CHUNK_NUMBERS", 1)
-    assert len(list(_bands._row_chunks(torch.empty(333, 5)))) > 1
+    assert len(list(_bands._row_chunks(333, torch.empty(1, 5)))) > 1
     assert_equal_forms(made)
-    for a, b in zip(made.run(cross_scale_terms), whole):
-        torch.testing.assert_close(a, b)
+    for terms in (cross_scale_terms, streamed_terms):
+        for a, b in zip(made.run(terms), whole):
+            torch.testing.assert_close(a, b)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases(), st.integers(1, 5))
+def test_streaming_in_the_smallest_chunks(made: Case, rows: int) -> None:
+    expected = made.run(cross_scale_terms)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            _bands,
+            "_row_chunks",
+            lambda n, like: [slice(i, min(n, i + rows)) for i in range(0, n, rows)],
+        )
+        for a, b in zip(made.run(streamed_terms), expected):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9 * max(1, made.scale))
+
+
+def test_streaming_holds_no_table_of_all_similarities() -> None:
+    fine = torch.arange(4096)
+    made = case(torch.stack([fine, fine // 64], dim=1), batch=128, scale=8.0)
+
+    def kept(terms: Terms) -> int:
+        sizes: list[int] = []
+        x, w = made.x.requires_grad_(), made.w.requires_grad_()
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.numel()) or t, lambda t: t):
+            terms(x, made.own, w, made.lineage, made.margins, made.scale)
+        return max(sizes)
+
+    assert kept(cross_scale_terms) == 4096 * 128
+    assert kept(streamed_terms) == made.w.numel()  # the proxies themselves
+
+
+def test_large_tables_are_streamed_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = case(TREES["ids in no order"])
+    seen: list[bool] = []
+    original = _bands._streamed_sums
+    monkeypatch.setattr(_bands, "_streamed_sums", lambda *args: seen.append(True) or original(*args))
+    made.run(cross_scale_terms)
+    assert not seen
+    monkeypatch.setattr(_bands, "KEPT_NUMBERS", 10)
+    made.run(cross_scale_terms)
+    assert seen
+    seen.clear()
+    made.run(functools.partial(cross_scale_terms, recompute=False))
+    assert not seen
 
 
 def test_parents_of_any_ids() -> None:
@@ -196,3 +245,27 @@ def test_loss_sums_scales_and_averages_the_batch() -> None:
     value = cross_scale_loss(made.x, made.own, made.w, made.lineage, made.margins, made.scale)
     torch.testing.assert_close(value, terms.sum() / 7)
     assert value.shape == ()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("scale", [16.0, 64.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_half_precision_is_no_worse_than_the_formula_in_half_precision(
+    dtype: torch.dtype, scale: float, seed: int
+) -> None:
+    fine = torch.arange(300)
+    made = case(torch.stack([fine, fine // 10, fine // 60], dim=1), batch=32, dim=64, scale=scale, seed=seed)
+    made.x, made.w = made.x.to(dtype).double(), made.w.to(dtype).double()  # what half precision can hold
+    exact = made.run(cross_scale_terms_reference)
+    single = made.run(cross_scale_terms_reference, torch.float32)
+    for terms in (cross_scale_terms, streamed_terms):
+        for i, (fast, naive, best, true) in enumerate(
+            zip(made.run(terms, dtype), made.run(cross_scale_terms_reference, dtype), single, exact)
+        ):
+            size = true.abs().max()
+            error, naive_error = ((value.double() - true).abs().max() / size for value in (fast, naive))
+            budget = (best.double() - true).abs().max() / size + 1e-6
+            if i > 0:  # gradients are returned in half precision: one rounding more
+                budget += torch.finfo(dtype).eps
+            assert error <= budget, ("terms", "gradient of x", "gradient of w")[i]
+            assert error <= naive_error + budget

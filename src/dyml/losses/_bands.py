@@ -15,13 +15,16 @@ Backward needs exp(z) alone: within one class of scale 1, all its gradient weigh
 Proxies are rows here, samples columns: (F, B) is the faster layout, and a proxy's norm scales a row. The rows
 are worked on in chunks that stay in the cache; folding goes by class index, so their order does not matter.
 
+Where even one table of F · B numbers is too much, forward keeps none: it takes the chunks one by one, with a
+running maximum and sum for each class, and backward multiplies each chunk anew (four products, not three).
+
 The gradient of a normalised proxy is taken through the norm: with g the gradient in w/|w|,
 d/dw = (g - (g·w) w / |w|²) / |w|.
 """
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,6 +33,7 @@ from dyml.errors import InputError
 
 CHUNK_NUMBERS = 1 << 18  # similarities in a chunk on a CPU: 1 MiB of float32 stays in the cache
 DEVICE_CHUNK_NUMBERS = 1 << 24  # elsewhere: few launches, and still small beside B · F
+KEPT_NUMBERS = 1 << 28  # by default a larger table (1 GiB of float32) is not kept but computed again
 
 with warnings.catch_warnings():  # torch warns once a process that index_reduce_ may change; once is now
     warnings.simplefilter("ignore", UserWarning)
@@ -55,6 +59,20 @@ def class_parents(lineage: Tensor) -> tuple[Tensor, ...]:
     return (*parents, child.new_zeros(classes))
 
 
+@torch.compiler.disable(reason="its chunks would be unrolled: minutes to compile, and slower than as written")
+def fused_terms(
+    embeddings: Tensor,
+    proxies: Tensor,
+    own: Tensor,
+    parents: tuple[Tensor, ...],
+    margins: tuple[float, ...],
+    scale: float,
+    recompute: bool | None,
+) -> Tensor:
+    """Return the (L, B) terms; under torch.compile, what lies around them is compiled."""
+    return CrossScaleTerms.apply(embeddings, proxies, own, parents, margins, scale, recompute)
+
+
 class CrossScaleTerms(torch.autograd.Function):
     """(B, D) embeddings, (F, D) proxies, (B,) own fine classes -> (L, B) terms. See the module's text."""
 
@@ -67,16 +85,22 @@ class CrossScaleTerms(torch.autograd.Function):
         parents: tuple[Tensor, ...],
         margins: tuple[float, ...],
         scale: float,
+        recompute: bool | None,
     ) -> Tensor:
-        """Compute the terms and keep exp(z) for backward."""
+        """Compute the terms; keep exp(z) for backward, or what it takes to compute it again."""
+        if recompute is None:
+            recompute = len(proxies) * len(own) > KEPT_NUMBERS
         dtype = torch.promote_types(torch.promote_types(embeddings.dtype, proxies.dtype), torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
             x = embeddings.to(dtype)
             inverse_norm = _inverse_norm(proxies, dtype)
             own_similarity = (x * proxies[own].to(dtype)).sum(1) * inverse_norm[own]
-            z = _blanked_logits(x, proxies, own, inverse_norm, own_similarity, scale)
-            high, class_sums = _sum_within(z, parents, 0)
-            exps = z
+            part = _Logits(x, proxies, own, inverse_norm, own_similarity, scale)
+            if recompute:
+                exps, (high, class_sums) = None, _streamed_sums(part, parents)
+            else:
+                exps = part.all()
+                high, class_sums = _sum_within(exps, parents, 0)  # leaves exp(z - high) in place of z
             log_sums = _negative_sums(class_sums, own, parents)
             logits = torch.stack([row + scale * margin for row, margin in zip(log_sums, margins)])
         ctx.save_for_backward(
@@ -96,16 +120,18 @@ class CrossScaleTerms(torch.autograd.Function):
         embeddings, proxies, own, inverse_norm, own_similarity, exps, high, log_sums, logits = (
             ctx.saved_tensors
         )
-        dtype = exps.dtype
+        dtype = high.dtype
         pull = logits.sigmoid() * grad * ctx.scale
         factor = _class_factors(high, log_sums, pull, own, ctx.parents)
         x = embeddings.to(dtype)
         with torch.autocast(embeddings.device.type, enabled=False):
             grad_x = torch.zeros_like(x)
             grad_proxies = torch.empty(proxies.shape, dtype=dtype, device=x.device)
-            for rows in _row_chunks(exps):
-                w = proxies[rows].to(dtype)
-                weights = factor.index_select(0, ctx.parents[0][rows]).mul_(exps[rows])
+            again = _Logits(x, proxies, own, inverse_norm, own_similarity, ctx.scale)
+            for rows in _row_chunks(len(proxies), high):
+                w, parent = proxies[rows].to(dtype), ctx.parents[0][rows]
+                exp = exps[rows] if exps is not None else again(rows).sub_(high[parent]).exp_()
+                weights = factor.index_select(0, parent).mul_(exp)
                 weights.mul_(inverse_norm[rows, None])
                 grad_x.addmm_(weights.T, w)
                 part = torch.mm(weights, x, out=grad_proxies[rows])
@@ -116,30 +142,60 @@ class CrossScaleTerms(torch.autograd.Function):
             grad_x.addcmul_(own_w, own_pull, value=-1)
             tangent = torch.addcmul(x, own_w, own_similarity[:, None], value=-1)
             grad_proxies.index_add_(0, own, tangent * own_pull * inverse_norm[own, None], alpha=-1)
-        return grad_x.to(embeddings.dtype), grad_proxies.to(proxies.dtype), None, None, None, None
+        return grad_x.to(embeddings.dtype), grad_proxies.to(proxies.dtype), None, None, None, None, None
 
 
-def _row_chunks(table: Tensor) -> Iterator[slice]:
-    numbers = CHUNK_NUMBERS if table.device.type == "cpu" else DEVICE_CHUNK_NUMBERS
-    step = max(64, numbers // max(1, table.shape[1]))
-    for start in range(0, len(table), step):
-        yield slice(start, start + step)
+def _row_chunks(rows: int, like: Tensor) -> Iterator[slice]:
+    """Yield slices of rows, each a chunk of a table with as many columns as `like`, on its device."""
+    numbers = CHUNK_NUMBERS if like.device.type == "cpu" else DEVICE_CHUNK_NUMBERS
+    step = max(64, numbers // max(1, like.shape[1]))
+    for start in range(0, rows, step):
+        yield slice(start, min(rows, start + step))
 
 
 def _inverse_norm(proxies: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.linalg.vector_norm(proxies, dim=1, dtype=dtype).clamp_min_(1e-12).reciprocal_()
 
 
-def _blanked_logits(
-    x: Tensor, proxies: Tensor, own: Tensor, inverse_norm: Tensor, own_similarity: Tensor, scale: float
-) -> Tensor:
-    """Return z = scale * (s - s_p), (F, B), with -inf in place of each sample's own class."""
-    z = x.new_empty(len(proxies), len(x))
-    for rows in _row_chunks(z):
-        part = torch.mm(proxies[rows].to(x.dtype), x.T, out=z[rows])
-        part.mul_(inverse_norm[rows, None]).sub_(own_similarity).mul_(scale)
-    z[own, torch.arange(len(own), device=own.device)] = -torch.inf
-    return z
+class _Logits(NamedTuple):
+    """Rows of z = scale * (s - s_p), (F, B), with -inf in place of each sample's own class."""
+
+    x: Tensor
+    proxies: Tensor
+    own: Tensor
+    inverse_norm: Tensor
+    own_similarity: Tensor
+    scale: float
+
+    def __call__(self, rows: slice, out: Tensor | None = None) -> Tensor:
+        part = torch.mm(self.proxies[rows].to(self.x.dtype), self.x.T, out=out)
+        part.mul_(self.inverse_norm[rows, None]).sub_(self.own_similarity).mul_(self.scale)
+        sample, last = torch.arange(len(self.own), device=part.device), rows.stop - rows.start - 1
+        place = (self.own - rows.start).clamp(0, last)
+        here = place == self.own - rows.start
+        part[place, sample] = part[place, sample].masked_fill(here, -torch.inf)
+        return part
+
+    def all(self) -> Tensor:
+        z = self.x.new_empty(len(self.proxies), len(self.x))
+        for rows in _row_chunks(len(z), z):
+            self(rows, out=z[rows])
+        return z
+
+
+def _streamed_sums(logits: _Logits, parents: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Return what `_sum_within` does of all rows at scale 0, without ever holding them at once."""
+    classes = len(parents[1]) if len(parents) > 1 else 1
+    high = logits.x.new_full((classes, len(logits.x)), torch.finfo(logits.x.dtype).min)
+    sums = torch.zeros_like(high)
+    for rows in _row_chunks(len(logits.proxies), high):
+        part, parent = logits(rows), parents[0][rows]
+        met = parent.unique()
+        before = high[met]
+        high.index_reduce_(0, parent, part, "amax")
+        sums[met] *= before.sub_(high[met]).exp_()
+        sums.index_add_(0, parent, part.sub_(high.index_select(0, parent)).exp_())
+    return high, sums.log_().add_(high)
 
 
 def _sum_within(logs: Tensor, parents: tuple[Tensor, ...], m: int) -> tuple[Tensor, Tensor]:
@@ -157,10 +213,10 @@ def _sum_within(logs: Tensor, parents: tuple[Tensor, ...], m: int) -> tuple[Tens
     parent = parents[m]
     classes = len(parents[m + 1]) if m + 1 < len(parents) else 1
     high = logs.new_full((classes, logs.shape[1]), torch.finfo(logs.dtype).min)
-    for rows in _row_chunks(logs):
+    for rows in _row_chunks(len(logs), logs):
         high.index_reduce_(0, parent[rows], logs[rows], "amax")
     sums = torch.zeros_like(high)
-    for rows in _row_chunks(logs):
+    for rows in _row_chunks(len(logs), logs):
         part = logs[rows].sub_(high.index_select(0, parent[rows])).exp_()
         sums.index_add_(0, parent[rows], part)
     return high, sums.log_().add_(high)

@@ -71,6 +71,19 @@ def precision_at_pairs(row: Tensor, place: Tensor, levels: Tensor, relevance: Te
     return h_rank / rank
 
 
+@torch.compiler.disable(reason="how many pairs there are is known only when it runs")
+def smooth_precision(similarities: Tensor, levels: Tensor, relevance: Tensor, steps: Steps) -> Tensor:
+    """Return the smooth H-AP of every query, (Q,), 0 where nothing is related.
+
+    Args:
+        similarities: (Q, N) float32 or float64.
+        levels: (Q, N) integers, scales that an item shares with the query; -1: it is left out.
+        relevance: (Q, N) r_j, 0 where levels is not positive.
+        steps: the step function.
+    """
+    return SmoothPrecision.apply(similarities, levels, relevance, steps)
+
+
 class SmoothPrecision(torch.autograd.Function):
     """(Q, N) similarities, levels and relevances -> (Q,) smooth H-AP, 0 where nothing is related."""
 

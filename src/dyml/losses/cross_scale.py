@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from dyml.errors import InputError
-from dyml.losses._bands import CrossScaleTerms, class_parents
+from dyml.losses._bands import class_parents, fused_terms
 from dyml.losses.checks import check_batch, checked_numbers
 from dyml.taxonomy import Taxonomy
 
@@ -23,11 +23,12 @@ def cross_scale_terms(
     lineage: Tensor,
     margins: Sequence[float],
     scale: float,
+    recompute: bool | None = None,
 ) -> Tensor:
     """Compute what `cross_scale_terms_reference` does, at the cost of its three matrix products.
 
-    It makes one pass over the similarities for all scales, holds one B · F array for backward and none of
-    the masks, and never normalises a copy of the proxies. See `dyml.losses._bands` for the way.
+    It makes one pass over the similarities for all scales, holds one B · F array for backward, or none, and
+    never normalises a copy of the proxies. See `dyml.losses._bands` for the way.
 
     Args:
         embeddings: (B, D) float16, bfloat16, float32 or float64, unit rows (they are not normalised again).
@@ -37,6 +38,8 @@ def cross_scale_terms(
             may be any integers; classes must nest.
         margins: L margins in units of cosine similarity, fine to coarse.
         scale: the inverse temperature γ.
+        recompute: False: hold the B · F array from forward to backward. True: hold no array of that size, at
+            the cost of a fourth product. None: True where it would have more than 2²⁸ numbers.
 
     Returns:
         (L, B) terms: float64 if an input is, else float32 (half precision inputs are summed in float32).
@@ -45,7 +48,7 @@ def cross_scale_terms(
     Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
     """
     parents = class_parents(lineage)
-    return CrossScaleTerms.apply(embeddings, proxies, own, parents, tuple(margins), scale)
+    return fused_terms(embeddings, proxies, own, parents, tuple(margins), scale, recompute)
 
 
 def cross_scale_loss(
@@ -55,6 +58,7 @@ def cross_scale_loss(
     lineage: Tensor,
     margins: Sequence[float] = MARGINS,
     scale: float = SCALE,
+    recompute: bool | None = None,
 ) -> Tensor:
     """Compute the CSL value of a batch: summed over scales, mean over the batch.
 
@@ -65,7 +69,7 @@ def cross_scale_loss(
 
     Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
     """
-    return cross_scale_terms(embeddings, own, proxies, lineage, margins, scale).sum(0).mean()
+    return cross_scale_terms(embeddings, own, proxies, lineage, margins, scale, recompute).sum(0).mean()
 
 
 class CrossScaleLoss(nn.Module):
@@ -84,6 +88,7 @@ class CrossScaleLoss(nn.Module):
         start: how the proxies begin. None: each in a random direction of its own. Else one weight a scale,
             fine to coarse: each is the weighted sum of one random direction for each of its classes, so that
             proxies that share classes begin near each other. With many fine classes this saves many epochs.
+        recompute: see `cross_scale_terms`; None decides by size.
 
     Attributes:
         proxies: Parameter (F, D); row f is fine class f. They need not be of unit length. They alone make up
@@ -111,6 +116,7 @@ class CrossScaleLoss(nn.Module):
         margins: Sequence[float] | None = None,
         scale: float = SCALE,
         start: Sequence[float] | None = None,
+        recompute: bool | None = None,
     ) -> None:
         super().__init__()
         if not (scale > 0 and math.isfinite(scale)):
@@ -121,6 +127,7 @@ class CrossScaleLoss(nn.Module):
             margins = [round(MARGINS[0] + 0.1 * m, 2) for m in range(taxonomy.num_scales)]
         self.margins = checked_numbers(margins, "margins", taxonomy.scales)
         self.scale = float(scale)
+        self.recompute = recompute
         self.start = None if start is None else checked_numbers(start, "start", taxonomy.scales)
         if self.start is not None and not self.start[0]:
             raise InputError("start must not be 0 at the finest scale: proxies of one class would be equal")
@@ -142,8 +149,8 @@ class CrossScaleLoss(nn.Module):
         """Return the (L, B) terms, one a scale and sample; arguments and errors are those of `forward`."""
         check_batch(embeddings, labels, self.lineage, self.proxies.shape[1])
         parents = tuple(getattr(self, f"parents{m}") for m in range(self.lineage.shape[1]))
-        return CrossScaleTerms.apply(
-            embeddings, self.proxies, labels[:, 0], parents, self.margins, self.scale
+        return fused_terms(
+            embeddings, self.proxies, labels[:, 0], parents, self.margins, self.scale, self.recompute
         )
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from dyml.errors import InputError
-from dyml.losses._ranking import SmoothPrecision, Steps
+from dyml.losses._ranking import Steps, smooth_precision
 from dyml.losses.checks import check_batch
 from dyml.taxonomy import Taxonomy, shared_scales
 
@@ -77,7 +77,7 @@ def hierarchical_ap(
     """
     steps = _checked_steps(surrogate, tau, delta, rho, offset)
     relevance = graded_relevance(levels, num_scales, alpha, similarities.dtype)
-    return SmoothPrecision.apply(similarities, levels, relevance, steps)
+    return smooth_precision(similarities, levels, relevance, steps)
 
 
 class HierarchicalAPLoss(nn.Module):
