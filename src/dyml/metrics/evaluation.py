@@ -92,15 +92,15 @@ def evaluate(
     items = None if gallery is None else inputs.checked_embeddings(gallery, "gallery")
     inputs.check_pair(queries, items)
     query_ids = inputs.checked_labels(query_labels, "query_labels", len(queries), names)
-    item_ids = (
-        None if items is None else inputs.checked_labels(gallery_labels, "gallery_labels", len(items), names)
-    )
-    query_codes, item_codes = inputs.joint_codes(query_ids, item_ids, names)
+    item_ids = None
+    if items is not None:
+        item_ids = inputs.checked_labels(gallery_labels, "gallery_labels", len(items), names)
+    codes = inputs.joint_codes(query_ids, item_ids, names)
 
-    dtype = inputs.compute_dtype(queries) if items is None else inputs.compute_dtype(queries, items)
+    dtype = inputs.compute_dtype(queries, items)
     query_vectors = Vectors(queries, dtype, kind, "query")
     item_vectors = query_vectors if items is None else Vectors(items, dtype, kind, "gallery")
-    question = Question(query_codes, item_codes, items is None, ks, alpha)
+    question = Question(*codes, items is None, ks, alpha)
     with choose_engine(engine, query_vectors.device.type, question) as chosen:
         scores = score_queries(query_vectors, item_vectors, chosen, block_bytes, progress)
     return Result.from_scores(scores, names, ks, keep)

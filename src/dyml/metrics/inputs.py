@@ -132,9 +132,9 @@ def dtype_name(table: Table) -> str:
     return str(table.dtype).removeprefix("torch.") if isinstance(table, Tensor) else table.dtype.name
 
 
-def compute_dtype(*tables: Table) -> torch.dtype:
+def compute_dtype(*tables: Table | None) -> torch.dtype:
     """float64 where any table is, float32 otherwise."""
-    wide = any(dtype_name(table) == "float64" for table in tables)
+    wide = any(table is not None and dtype_name(table) == "float64" for table in tables)
     return torch.float64 if wide else torch.float32
 
 
