@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dyml import __version__
-from dyml.cli import data, demo, evaluate, train
+from dyml.cli import data, demo, evaluate, gauge, train
 from dyml.errors import DymlError, Interrupted
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app.add_typer(data.app, name="data")
 app.command("train", context_settings=train.CONTEXT)(train.train)
 app.command("eval", context_settings=evaluate.CONTEXT)(evaluate.evaluate)
 app.command("demo")(demo.demo)
+app.command("gauge")(gauge.gauge)
+app.command("compare-images")(gauge.compare_images)
 
 
 def _version(wanted: bool) -> None:

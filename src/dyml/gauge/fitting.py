@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from dyml.errors import InputError
 from dyml.gauge.bootstrap import bootstrap_rates
@@ -15,7 +15,7 @@ from dyml.gauge.dynamic_range import dynamic_range
 from dyml.gauge.gauge import Gauge
 from dyml.gauge.judged import judge_gauge
 from dyml.gauge.marks import make_marks
-from dyml.gauge.pairs import Floats, Ints, checked, pair_totals
+from dyml.gauge.pairs import Ints, checked, pair_totals
 from dyml.gauge.priors import DATA, EVEN, Prior, level_prior
 from dyml.gauge.rates import Rates, all_rates, thinned
 
@@ -115,12 +115,14 @@ def judged_on(gauge: Gauge, embeddings: ArrayLike, labels: ArrayLike, most: int 
     """
     vectors, table = checked(embeddings, labels, gauge.scales)
     even = gauge.with_prior(EVEN)
-    samples = [_sample(vectors, table, np.array(one.prior), most) for one in (gauge, even)]
+    samples = [Sample(vectors, table, np.array(one.prior), most, seed=0) for one in (gauge, even)]
     return gauge.changed(judged=judge_gauge(gauge, samples[0], even, samples[1]))
 
 
-def _sample(vectors: NDArray, table: Ints, prior: Floats, most: int) -> Sample:
-    return Sample(vectors, table, prior, most, seed=0)
+def sample_for(gauge: Gauge, embeddings: ArrayLike, labels: ArrayLike, most: int = 100_000) -> Sample:
+    """Return the pairs that `judged_on` looks at, weighted to the gauge's prior."""
+    vectors, table = checked(embeddings, labels, gauge.scales)
+    return Sample(vectors, table, np.array(gauge.prior), most, seed=0)
 
 
 def _plain_rows(rates: Rates) -> tuple[tuple[float, ...], ...]:

@@ -15,7 +15,7 @@ from dyml.gauge.criteria import parse_criterion
 from dyml.gauge.dynamic_range import DynamicRange
 from dyml.gauge.field_checks import check_fields
 from dyml.gauge.judged import Judged
-from dyml.gauge.marks import Mark, Plain, distance, figures_for, mark, probability_mark
+from dyml.gauge.marks import Mark, Plain, checked_cosines, distance, figures_for, mark, probability_mark
 from dyml.gauge.pairs import Floats
 from dyml.gauge.priors import Prior, scale_chances
 from dyml.gauge.rates import Rates
@@ -79,7 +79,7 @@ class Gauge(Plain):
         Raises:
             InputError: a similarity is not a finite number in −1 … 1.
         """
-        values = _checked_cosines(similarity)
+        values = checked_cosines(similarity)
         return np.stack([np.interp(values, self._knots, row) for row in self._table], axis=-1)
 
     def mark(self, scale: str | int, criterion: str = "eer") -> Mark | None:
@@ -90,7 +90,8 @@ class Gauge(Plain):
             criterion: `eer`, `f1`, `far=RATE`, `precision=SHARE` or `p=PROBABILITY`.
 
         Returns:
-            The mark, with intervals if it was made with the gauge; None if no threshold fulfils it. Other criteria are chosen among the thresholds that the gauge knows the exact rates of.
+            The mark, with intervals if it was made with the gauge; None if no threshold fulfils it. Other
+            criteria are chosen among the thresholds that the gauge knows the exact rates of.
         """
         m, parsed = self.scale_index(scale), parse_criterion(criterion)
         name = self.scales[m]
@@ -127,7 +128,7 @@ class Gauge(Plain):
             criterion: from which threshold on they count as the same; by default, where that is likelier
                 than not. A scale where nothing fulfils it says different.
         """
-        value = float(_checked_cosines(similarity))
+        value = float(checked_cosines(similarity))
         parsed, chances = parse_criterion(criterion), self.probability(value)
         rows = []
         for m, scale in enumerate(self.scales):
@@ -206,11 +207,3 @@ class Gauge(Plain):
     @cached_property
     def _table(self) -> Floats:
         return np.array(self.chances)
-
-
-def _checked_cosines(similarity: ArrayLike) -> Floats:
-    values = np.asarray(similarity, dtype=np.float64)
-    if not np.isfinite(values).all() or (np.abs(values) > 1 + 1e-3).any():
-        bad = values[~(np.abs(values) <= 1 + 1e-3)].flat[0]
-        raise InputError(f"similarities are cosines in −1 … 1; got {bad}")
-    return values

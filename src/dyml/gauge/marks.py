@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
+from dyml.errors import InputError
 from dyml.gauge.criteria import Criterion, f1_score, parse_criterion, pick, precision
 from dyml.gauge.pairs import Floats
 from dyml.gauge.priors import scale_chances
@@ -65,6 +67,21 @@ class Mark(Plain):
 def distance(similarity: Floats | float) -> Floats:
     """Return the Euclidean distance of unit vectors of a cosine similarity, sqrt(2 − 2 · similarity)."""
     return np.sqrt(np.maximum(2 - 2 * np.asarray(similarity, dtype=np.float64), 0))
+
+
+def checked_cosines(similarity: ArrayLike) -> Floats:
+    """Return similarities as float64, of any shape.
+
+    Raises:
+        InputError: one is not a finite number in −1 … 1 (rounding of a thousandth is let pass).
+    """
+    values = np.asarray(similarity, dtype=np.float64)
+    good = np.abs(values) <= 1 + 1e-3
+    if not good.all():
+        raise InputError(
+            f"similarities are cosines in −1 … 1; got {np.atleast_1d(values)[~np.atleast_1d(good)][0]}"
+        )
+    return values
 
 
 def figures_at(rates: Rates, scale: int, prior: Floats, index: int) -> dict[str, float] | None:

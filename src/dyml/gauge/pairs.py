@@ -73,8 +73,7 @@ def draw_pairs(labels: Ints, most: int = 100_000, seed: int = 0) -> Pairs:
         first.append(order[row])
         second.append(order[other])
         shared.append(np.full(len(ranks), level))
-    parts = (np.concatenate(part) for part in (first, second, shared))
-    return Pairs(*parts, totals=pair_totals(labels))
+    return Pairs(np.concatenate(first), np.concatenate(second), np.concatenate(shared), pair_totals(labels))
 
 
 def pair_similarities(embeddings: NDArray, pairs: Pairs, block: int = 8192) -> Floats:
