@@ -31,7 +31,7 @@ def run_demo(run: Path, epochs: int | None = None, console: Console | None = Non
         outcome = train(load_config(shipped_config("glyphs"), options), run)
     console.print(comparison({**outcome.baselines, "trained": outcome.result}))
     console.print("\nThe trained embedder, scale by scale, in percent:\n")
-    console.print(outcome.result.table(), highlight=False)
+    console.print(outcome.result.table(), highlight=False, soft_wrap=True)
     console.print(
         f"\nThe report, for a browser:  {outcome.folder.report}\n"
         f"The model, for your code:   {outcome.folder.model}\n\n"

@@ -5,7 +5,8 @@ from typing import Any
 
 import lightning as L
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 SMOOTHING = 0.95
 
@@ -31,14 +32,14 @@ class ProgressLine(L.Callback):
         if not self.console.is_terminal:
             return
         self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:,}/{task.total:,} steps"),
-            TextColumn("{task.fields[status]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _column("{task.description}"),
+            BarColumn(bar_width=None),  # takes what the words leave, down to nothing
+            TaskProgressColumn(table_column=Column(no_wrap=True)),
+            _column("{task.fields[status]}"),
+            TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=7)),
+            _column("left"),
             console=self.console,
+            expand=True,
         )
         self.progress.start()
         self.task = self.progress.add_task(
@@ -92,3 +93,7 @@ class ProgressLine(L.Callback):
     def status(self) -> str:
         """Return the loss, smoothed, and the speed."""
         return f"loss {self.loss:.3f}  {self.speed:,.0f} pictures/s"
+
+
+def _column(text: str) -> TextColumn:
+    return TextColumn(text, table_column=Column(no_wrap=True))
