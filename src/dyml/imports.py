@@ -51,3 +51,13 @@ def check_arguments(target: Any, args: Iterable[str], given: Collection[str], wh
                 f"{what}: {getattr(target, '__name__', target)} has no option {name!r}.{suggest(name, free)} "
                 f"It has: {', '.join(free) or 'none'}"
             )
+
+
+def defaults(target: Any) -> dict[str, Any]:
+    """Return the parameters of a callable that have a default, and what it is.
+
+    >>> defaults(import_name)
+    {}
+    """
+    parameters = inspect.signature(target).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}

@@ -13,7 +13,10 @@ def train(
     config: Annotated[
         str | None,
         typer.Option(
-            "--config", "-c", help="A YAML file, or the name of a shipped one: glyphs, grocery, omniglot."
+            "--config",
+            "-c",
+            help="A YAML file, or the name of a shipped one: photos (a start for your own pictures), glyphs, "
+            "grocery, omniglot.",
         ),
     ] = None,
     run: Annotated[
@@ -26,7 +29,7 @@ def train(
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the settings in full and stop.")] = False,
     options: Annotated[
-        bool, typer.Option("--options", help="List every setting with its default and stop.")
+        bool, typer.Option("--options", help="List every setting with its value and meaning, and stop.")
     ] = False,
 ) -> None:
     """Train an embedder and judge it on classes that it has never seen.
@@ -37,7 +40,7 @@ def train(
 
     **Examples**
 
-    `dyml train --config grocery --data.root pictures/grocery`
+    `dyml train --config photos --data.root FOLDER`
 
     `dyml train -c my.yaml --optim.lr 0.001 --loss.margins "[0.1, 0.2, 0.3]" --run runs/second`
 
@@ -46,9 +49,6 @@ def train(
     from dyml.errors import ConfigError
     from dyml.training.settings import dump_text, load_config, option_table, parse_options, shipped_config
 
-    if options:
-        typer.echo(option_table())
-        return
     given = parse_options(context.args)
     if resume is not None:
         if config is not None or run is not None or given:
@@ -61,6 +61,9 @@ def train(
     else:
         file = None if config is None else shipped_config(config)
         settings = load_config(file, given)
+        if options:
+            typer.echo(option_table(settings))
+            return
         if show:
             typer.echo(dump_text(settings), nl=False)
             return

@@ -24,38 +24,32 @@ _ERASED_AREA, _ERASED_RATIO = (0.02, 0.25), (1 / 3, 3.0)
 class Augment(BaseModel):
     """Augmentation of one picture; the defaults change nothing.
 
-    Attributes:
-        crop_scale: smallest and largest share of the area that a random crop keeps.
-        crop_ratio: smallest and largest width / height of the crop.
-        flip: chance to mirror left and right; `true` means 0.5.
-        rotate: up to so many degrees either way.
-        shear: up to so many degrees either way, along x.
-        translate: up to this share of the side, along both axes.
-        zoom: sizes change by a factor of 1 / (1 + zoom) to 1 + zoom.
-        brightness: factor of 1 - brightness to 1 + brightness; likewise contrast and saturation.
-        contrast: distance of colours from the picture's mean grey.
-        saturation: distance of colours from their own grey.
-        hue: up to this share of a full turn either way, at most 0.5.
-        erase: chance that a box of 2 to 25 % of the picture is blotted out.
-
     Raises:
         ConfigError: an unknown field (the nearest known one is named), or a value out of range.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    crop_scale: tuple[Share, Share] = (1.0, 1.0)
-    crop_ratio: tuple[Amount, Amount] = (1.0, 1.0)
-    flip: Share = 0.0
-    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
-    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
-    translate: Share = 0.0
-    zoom: Amount = 0.0
-    brightness: Amount = 0.0
-    contrast: Amount = 0.0
-    saturation: Amount = 0.0
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    erase: Share = 0.0
+    crop_scale: tuple[Share, Share] = Field(
+        (1.0, 1.0), description="smallest and largest share of the area that a random crop keeps"
+    )
+    crop_ratio: tuple[Amount, Amount] = Field(
+        (1.0, 1.0), description="smallest and largest width / height of the crop"
+    )
+    flip: Share = Field(0.0, description="chance to mirror left and right; true means 0.5")
+    rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="up to so many degrees either way")
+    shear: Annotated[float, Field(ge=0, lt=90)] = Field(
+        0.0, description="up to so many degrees either way, along x"
+    )
+    translate: Share = Field(0.0, description="up to this share of the side, along both axes")
+    zoom: Amount = Field(0.0, description="sizes change by a factor of 1 / (1 + zoom) to 1 + zoom")
+    brightness: Amount = Field(0.0, description="by a factor of 1 - brightness to 1 + brightness")
+    contrast: Amount = Field(0.0, description="likewise the distance from the picture's mean grey")
+    saturation: Amount = Field(0.0, description="likewise the distance of colours from their own grey")
+    hue: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.0, description="up to this share of a full turn either way"
+    )
+    erase: Share = Field(0.0, description="chance that a box of 2 to 25 % of the picture is blotted out")
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -1,7 +1,7 @@
 """The typed configuration of a run: what can be set, what it is by default, what it means."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,9 +19,14 @@ class Strict(BaseModel):
 
 
 class Named(BaseModel):
-    """A section that names a class by import path; its other keys are that class' own options."""
+    """A section that names a class by import path; its other keys are that class' own options.
+
+    Attributes:
+        filled_in: parameters that the class is given by the run, so that they are no options.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
+    filled_in: ClassVar[tuple[str, ...]] = ()
 
     type: str
 
@@ -37,7 +42,7 @@ class DataConfig(Strict):
     root: Path | None = Field(None, description="the folder of pictures; none: the built-in glyphs")
     manifest: str | None = Field(None, description="the table in that folder; none: manifest.csv or .parquet")
     scales: tuple[str, ...] | None = Field(
-        None, description="columns, fine to coarse; none: found by nesting"
+        None, description="columns, fine to coarse; none: by number of classes"
     )
     train: str = Field("train", description="the split to train on")
     test: str = Field("test", description="the split to test on")
@@ -53,7 +58,7 @@ class DataConfig(Strict):
 
 
 class ModelConfig(Strict):
-    """The embedder; see `dyml.models.Embedder`."""
+    """The embedder: backbone, pooling and head."""
 
     backbone: str = Field("dyml_small", description="a timm name, or dyml_small")
     dim: Count = Field(128, description="the length of the vectors")
@@ -66,11 +71,15 @@ class ModelConfig(Strict):
 class LossConfig(Named):
     """The loss, by import path: it is given the taxonomy and the length of the vectors."""
 
+    filled_in = ("taxonomy", "dim")
+
     type: str = Field("dyml.losses.CrossScaleLoss", description="an import path; other keys are its options")
 
 
 class SamplerConfig(Named):
     """What a batch is made of; by import path."""
+
+    filled_in = ("labels", "seed", "rank", "world_size")
 
     type: str = Field("dyml.data.samplers.MPerClassSampler", description="or …ThreePartSampler, or your own")
     batch_size: Count = Field(256, description="pictures in a batch")
@@ -83,7 +92,9 @@ class SamplerConfig(Named):
 
 
 class OptimConfig(Named):
-    """The optimiser, by import path, and its schedule: warm-up, then cosine to zero."""
+    """The optimiser, by import path, and its schedule: a warm-up, then half a cosine down to `end`."""
+
+    filled_in = ("params",)
 
     type: str = Field("torch.optim.AdamW", description="an import path; other keys are its options")
     lr: Positive = Field(2e-3, description="the highest rate of the embedder")
@@ -100,7 +111,7 @@ class TrainConfig(Strict):
     """The run."""
 
     epochs: Count = Field(30, description="passes over the training pictures")
-    seed: int = Field(0, description="of weights, batches and augmentation")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of weights, batches and augmentation")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
         "auto", description="of the network; auto: bf16-mixed where the device is fast at it"
     )
@@ -112,8 +123,8 @@ class TrainConfig(Strict):
         None, description="epochs between validations; none: only at the end"
     )
     threads: Count | None = Field(None, description="processor threads; none: all")
-    accelerator: str = Field("auto", description="auto, cpu, gpu")
-    devices: Count = Field(1, description="how many")
+    accelerator: str = Field("auto", description="auto, cpu or gpu")
+    devices: Count = Field(1, description="how many processors or GPUs train together")
 
 
 class EvalConfig(Strict):

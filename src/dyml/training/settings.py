@@ -1,5 +1,6 @@
 """Read a configuration: a YAML file, options over it, every fault named at once."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from dyml.errors import ConfigError, suggest
+from dyml.imports import defaults, import_name
 from dyml.training.config import Config, Named
 
 
@@ -27,24 +29,36 @@ def shipped_config(name: str) -> Path:
     }
     if name in shipped:
         return shipped[name]
-    raise ConfigError(f"no configuration {name}.{suggest(name, shipped)} Shipped are: {', '.join(shipped)}")
+    names = sorted(shipped, key=lambda shipped_name: (shipped_name.count("/"), shipped_name))
+    raise ConfigError(f"no configuration {name}.{suggest(name, names)} Shipped are: {', '.join(names)}")
 
 
-def option_table() -> str:
-    """Return every setting with its default and meaning, a line each."""
+def option_table(config: Config | None = None) -> str:
+    """Return every setting with its value and meaning, a line each.
+
+    Args:
+        config: whose values are shown, and whose named classes' own options; None shows the defaults.
+    """
+    config = config or Config()
     lines = []
-    for section, field in Config.model_fields.items():
-        model, default = field.annotation, field.default
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        lines.append(f"\n{section}: {(model.__doc__ or '').splitlines()[0]}")
-        for key, inner in model.model_fields.items():
-            lines.append(
-                f"  --{section}.{key} {getattr(default, key)!r:<24}  {inner.description or ''}".rstrip()
-            )
-        if issubclass(model, Named):
-            lines.append(f"  --{section}.…  the options of the named class")
+    for section in type(config).model_fields:
+        model: BaseModel = getattr(config, section)
+        lines.append(f"\n{section}: {(type(model).__doc__ or '').splitlines()[0]}")
+        for key, field in type(model).model_fields.items():
+            lines.append(_option(f"{section}.{key}", getattr(model, key), field.description or ""))
+        if isinstance(model, Named):
+            own = import_name(model.type)
+            lines += [
+                _option(f"{section}.{key}", model.args.get(key, default), f"of {own.__name__}")
+                for key, default in defaults(own).items()
+                if key not in type(model).model_fields and key not in model.filled_in
+            ]
     return "\n".join(lines).strip()
+
+
+def _option(name: str, value: Any, meaning: str) -> str:
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return f"  {f'--{name} {shown}':<38}  {meaning}".rstrip()
 
 
 def load_config(file: Path | None, options: dict[str, Any] | None = None) -> Config:
