@@ -108,7 +108,11 @@ def test_import_is_light() -> None:
     [
         (["train", "--train.epoch", "3"], "Did you mean 'epochs'?"),
         (["train", "--config", "grocey"], "Did you mean 'grocery'?"),
-        (["train", "--data.root", "no such folder"], "no such folder"),
+        (["train", "--data.root", "nowhere"], "nowhere: no such file or folder"),
+        (
+            ["train", "--train.accelerator", "abacus"],
+            "this machine cannot train with {'accelerator': 'abacus'",
+        ),
         (["train", "--resume", "no such run"], "no run folder no such run"),
         (["train", "--resume", "x", "--optim.lr", "1"], "--resume"),
         (["eval", "no such run"], "no run or model folder"),
@@ -131,7 +135,14 @@ def test_a_mistake_is_one_message_and_a_status(
 def test_settings_can_be_shown(stripes: Path) -> None:
     done = dyml("train", "--config", "grocery", "--data.root", stripes, "--train.seed", "3", "--show")
     assert "seed: 3" in done.stdout
-    assert dyml("train", "--options").stdout.count("--train.") > 5
+    shown = dyml("train", "--config", "grocery", "--options", "--optim.lr", "0.5").stdout
+    lines = {line.split()[0]: line.split(None, 2)[1:] for line in shown.splitlines() if "--" in line}
+    assert lines["--optim.lr"] == ["0.5", "the highest rate of the embedder"]
+    assert lines["--loss.start"] == ["null", "of CrossScaleLoss"]
+    assert lines["--data.root"][0] == "null"
+    assert "--loss.taxonomy" not in lines
+    assert "--sampler.seed" not in lines
+    assert all(len(line.split(None, 2)) == 3 for line in shown.splitlines() if "--" in line)
 
 
 def test_eval_prints_a_table_or_json(run: Path, stripes: Path, tmp_path: Path) -> None:

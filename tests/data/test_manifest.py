@@ -71,7 +71,7 @@ def test_missing_manifests_say_how_to_make_one(tmp_path: Path) -> None:
         read_manifest(tmp_path)
     with pytest.raises(ManifestError, match=r"no manifest .*gone.csv"):
         read_manifest(tmp_path / "gone.csv")
-    with pytest.raises(ManifestError, match=r"is a .csv or a .parquet file; this ends in '.txt'"):
+    with pytest.raises(ManifestError, match=r"is a .csv or a .parquet file, and its name must end so"):
         read_manifest(manifest_at(tmp_path, FRUIT, "manifest.txt"))
 
 

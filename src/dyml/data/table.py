@@ -98,9 +98,9 @@ def read_table(file: Path) -> Table:
     """
     suffix = file.suffix.lower()
     if suffix not in (".csv", ".parquet"):
-        raise ManifestError(
-            f"{file}: a manifest is a .csv or a .parquet file; this ends in {suffix or 'nothing'!r}"
-        )
+        if not file.exists():
+            raise ManifestError(f"{file}: no such file or folder. Correct the path.")
+        raise ManifestError(f"{file}: a manifest is a .csv or a .parquet file, and its name must end so")
     try:
         columns = _read_csv(file) if suffix == ".csv" else _read_parquet(file)
     except FileNotFoundError as error:

@@ -12,10 +12,11 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
-from dyml.errors import DymlError
+from dyml.errors import ConfigError, DymlError
 from dyml.files import write_json, write_text
 from dyml.metrics import Result
 from dyml.training.build import build_embedder, build_loss, build_optimizer
@@ -94,6 +95,7 @@ def _parts(config: Config) -> tuple[PictureData, EmbeddingModule]:
     total_steps = data.batches_per_epoch * config.train.epochs
     embedder, loss = build_embedder(config, taxonomy), build_loss(config, taxonomy)
     build_optimizer(config.optim, embedder, loss)
+    _trainer(config)
     return data, EmbeddingModule(config, embedder, loss, total_steps)
 
 
@@ -140,21 +142,11 @@ def _fit(
     if config.train.ema is not None:
         callbacks.append(AveragedWeights(config.train.ema))
     with _quiet_lightning():
-        trainer = L.Trainer(
-            max_epochs=config.train.epochs,
-            accelerator=config.train.accelerator,
-            devices=config.train.devices,
-            precision=config.train.precision,  # type: ignore[arg-type]  # never auto: it was decided
+        trainer = _trainer(
+            config,
             callbacks=callbacks,
             logger=[curves, TensorBoardLogger(folder.tensorboard, name="", version="")],
-            plugins=[AtomicCheckpointIO()],
-            check_val_every_n_epoch=config.train.validate_every,
-            limit_val_batches=None if config.train.validate_every else 0,
             log_every_n_steps=max(1, total_steps // 400),
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
         )
         started = time.perf_counter()
         try:
@@ -164,6 +156,34 @@ def _fit(
             raise interrupted(folder.path, signals.number) from error
     seconds = time.perf_counter() - started
     console.print(f"trained {total_steps:,} steps in {seconds:,.0f} s ({progress.speed:,.0f} pictures/s)")
+
+
+def _trainer(config: Config, logger: Any = False, **given: Any) -> L.Trainer:
+    """Make the trainer of a run.
+
+    Raises:
+        ConfigError: the machine has no such devices, or they cannot compute so.
+    """
+    try:
+        with _quiet_lightning():
+            return L.Trainer(
+                max_epochs=config.train.epochs,
+                accelerator=config.train.accelerator,
+                devices=config.train.devices,
+                precision=config.train.precision,  # type: ignore[arg-type]  # never auto: it was decided
+                logger=logger,
+                plugins=[AtomicCheckpointIO()],
+                check_val_every_n_epoch=config.train.validate_every,
+                limit_val_batches=None if config.train.validate_every else 0,
+                num_sanity_val_steps=0,
+                use_distributed_sampler=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                **given,
+            )
+    except (MisconfigurationException, ValueError) as error:
+        settings = {name: getattr(config.train, name) for name in ("accelerator", "devices", "precision")}
+        raise ConfigError(f"train: this machine cannot train with {settings}: {error}") from error
 
 
 def _is_first_process() -> bool:
