@@ -10,11 +10,13 @@ from dyml.gauge.gauge import Gauge
 from dyml.gauge.marks import Estimate
 from dyml.gauge.reliability_figure import reliability_figure
 from dyml.gauge.ruler_figure import ruler_figure
-from dyml.gauge.tables import interval, percent, range_line
+from dyml.gauge.tables import interval, percent, range_lines
 from dyml.report.page import page
 from dyml.report.sections import Section
 from dyml.report.svg import inline
 from dyml.report.text import listed, safe
+
+_SOFT = 'style="font-weight:400;white-space:normal;min-width:8em"'
 
 
 def write_page(gauge: Gauge, sample: Sample, target: Path, title: str) -> Path:
@@ -51,16 +53,18 @@ def _ruler(gauge: Gauge, sample: Sample) -> Section:
         "The ruler: similarity and the marks of all scales",
         caption,
     )
-    lines = "<br>".join(safe(line) for line in range_line(gauge).split("\n"))
+    lead, rest = (safe(line) for line in range_lines(gauge))
     note = (
         "Distances are Euclidean, between unit vectors: sqrt(2 − 2 · similarity). Decibels are 20 · log10 of "
         "the ratio of the coarsest to the finest distance."
     )
-    return Section("ruler", "The ruler", f'<p class="lead">{lines}</p>{figure}<p class="note">{note}</p>')
+    return Section(
+        "ruler", "The ruler", f'<p class="lead">{lead}</p><p>{rest}</p>{figure}<p class="note">{note}</p>'
+    )
 
 
 def _thresholds(gauge: Gauge) -> Section:
-    names = ("similarity", "distance", "false accepts, %", "false rejects, %", "precision, %", "F1, %")
+    names = ("similarity", "distance", "false accepts, %", "false rejects, %", "precision, %")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     groups = []
     for m, scale in enumerate(gauge.scales):
@@ -68,23 +72,25 @@ def _thresholds(gauge: Gauge) -> Section:
         rows = []
         for place, mark in enumerate(marks):
             first = f'<th class="scale" scope="rowgroup" rowspan="{len(marks)}">{safe(scale)}</th>'
-            shares = (mark.false_accept, mark.false_reject, mark.precision, mark.f1)
+            shares = (mark.false_accept, mark.false_reject, mark.precision)
             cells = _cell(mark.similarity, 1, 3) + _cell(mark.distance, 1, 3)
             cells += "".join(_cell(value) for value in shares)
             words = safe(parse_criterion(mark.criterion).words)
-            rows.append(f'<tr>{first if place == 0 else ""}<th scope="row">{words}</th>{cells}</tr>')
+            named = f'<th class="method" scope="row" {_SOFT}>{words}</th>'
+            rows.append(f"<tr>{first if place == 0 else ''}{named}{cells}</tr>")
         if rows:
             groups.append(f'<tbody class="level{len(gauge.scales) - m}">{"".join(rows)}</tbody>')
     table = (
         '<div class="scroll" tabindex="0" role="region" aria-label="Thresholds"><table class="results">'
         "<caption>Thresholds, with 95&#8239;% intervals where they were made.</caption>"
-        f'<thead><tr><th scope="col">scale</th><th scope="col">chosen by</th>{head}</tr></thead>'
+        '<thead><tr><th scope="col">scale</th><th class="method" scope="col">chosen by</th>'
+        f"{head}</tr></thead>"
         f"{''.join(groups)}</table></div>"
     )
     bootstrap = gauge.about.get("bootstrap", {})
     note = (
         f"A scale has no row for what no threshold fulfils. Intervals: {bootstrap.get('replicates', 0)} "
-        f"bootstrap replicates, each drawing whole {_drawn(gauge)} again, not pairs. Precision and F1 hold "
+        f"bootstrap replicates, each drawing whole {_drawn(gauge)} again, not pairs. Precision holds "
         f"for pairs that share a class as often as {_prior_words(gauge)}."
     )
     return Section("thresholds", "Thresholds", f'{table}<p class="note">{note}</p>')

@@ -12,9 +12,9 @@ from dyml.report.levels import level_name
 from dyml.report.pairs import density
 from dyml.report.palette import stand_in
 from dyml.report.svg import INCH, NARROW
-from dyml.report.text import decimal, short
+from dyml.report.text import decimal, percent, short
 
-_DISTANCES = (1.7, 1.5, 1.4, 1.2, 1.0, 0.8, 0.6, 0.4, 0.2)
+_DISTANCES = (1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.0, 0.8, 0.6, 0.4, 0.2)
 
 
 def ruler_figure(gauge: Gauge, sample: Sample, width: int) -> Figure:
@@ -34,7 +34,7 @@ def ruler_figure(gauge: Gauge, sample: Sample, width: int) -> Figure:
     _densities(panels[0], gauge, sample, (low, high))
     _marks(panels[1], gauge, narrow)
     _probabilities(panels[2], gauge, (low, high), narrow)
-    _distance_axis(panels[0], low, high)
+    _distance_axis(panels[0], low, high, narrow)
     for axes in panels:
         for m in range(len(gauge.scales)):
             mark = gauge.mark(m)
@@ -74,7 +74,16 @@ def _spread_labels(axes: Axes, peaks: list[tuple[float, str, str]], ends: tuple[
         align = "left" if share < 0.1 else "right" if share > 0.9 else "center"
         line = 0 if where - last[0] > 0.2 * span else 1
         last[line] = where
-        axes.text(where, 1.03 + 0.12 * line, words, ha=align, size=11, weight="bold", color=colour)
+        axes.text(
+            where,
+            1.03 + 0.12 * line,
+            words,
+            ha=align,
+            size=11,
+            weight="bold",
+            color=colour,
+            gid=f"halo-{line}",
+        )
 
 
 def _marks(axes: Axes, gauge: Gauge, narrow: bool) -> None:
@@ -82,8 +91,8 @@ def _marks(axes: Axes, gauge: Gauge, narrow: bool) -> None:
     count = len(gauge.scales)
     low, high = axes.get_xlim()
     axes.set(ylim=(-0.15, count), yticks=[])
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(labelbottom=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(bottom=False, labelbottom=False)
     for m, scale in enumerate(gauge.scales):
         floor, colour, mark = count - 1 - m + 0.42, scale_colour(gauge.scales, m), gauge.mark(m)
         name = short(scale, 12)
@@ -110,10 +119,12 @@ def _marks(axes: Axes, gauge: Gauge, narrow: bool) -> None:
         axes.plot(
             value.value, floor, "o", color=colour, markersize=8, markeredgecolor=stand_in("card"), zorder=5
         )
-        words = f"same from {decimal(value.value)}, EER {100 * mark.eer:.2g} %"
+        words = f"same from {decimal(value.value)}, EER {percent(mark.eer)} %"
         align = "right" if (value.value - low) / (high - low) > 0.6 else "left"
         away = 0.012 * (high - low) * (1 if align == "left" else -1)
-        axes.text(value.value + away, floor - 0.2, words, va="top", ha=align, size=11)
+        axes.text(
+            value.value + away, floor - 0.2, words, va="top", ha=align, size=11, gid=f"halo-mark{m}", zorder=6
+        )
         even = gauge.mark(m, "p=0.5")
         if even is not None and low <= even.similarity.value <= high:
             axes.plot(even.similarity.value, floor, "D", color=colour, markersize=5, zorder=4)
@@ -134,9 +145,9 @@ def _probabilities(axes: Axes, gauge: Gauge, ends: tuple[float, float], narrow: 
         axes.plot(where, table[:, m], color=scale_colour(gauge.scales, m), linewidth=1.8, zorder=3)
 
 
-def _distance_axis(axes: Axes, low: float, high: float) -> None:
+def _distance_axis(axes: Axes, low: float, high: float, narrow: bool) -> None:
     """Write distances along the top."""
-    shown = [d for d in _DISTANCES if low <= 1 - d * d / 2 <= high]
+    shown = [d for d in _DISTANCES[:: 2 if narrow else 1] if low <= 1 - d * d / 2 <= high]
     above = axes.twiny()
     above.set_xlim(low, high)
     above.set_xticks([1 - d * d / 2 for d in shown], labels=[f"{d:g}" for d in shown])

@@ -14,20 +14,21 @@ DASH = "–"
 def gauge_text(gauge: Gauge) -> str:
     """Return what `dyml gauge` prints."""
     parts = [str(gauge.about["data"])] if "data" in gauge.about else []
-    parts += [_prior_line(gauge), _marks_table(gauge), _quality_table(gauge), range_line(gauge)]
+    parts += [_prior_line(gauge), _marks_table(gauge), _quality_table(gauge), "\n".join(range_lines(gauge))]
     return "\n\n".join(part for part in parts if part)
 
 
-def range_line(gauge: Gauge) -> str:
-    """Return the dynamic range as a sentence or two."""
+def range_lines(gauge: Gauge) -> tuple[str, str]:
+    """Return the dynamic range as two lines: the decibels with the resolved scales, and the distances."""
     known = [(s, d.value) for s, d in zip(gauge.scales, gauge.range.distance) if d is not None]
     steps = ", ".join(f"{scale} {value:.3f}" for scale, value in known)
-    text = f"Dynamic range: distances at equal errors: {steps or 'none'}"
+    ratio = "not defined"
     if gauge.range.decibels is not None:
-        text += f"; {gauge.scales[-1]} over {gauge.scales[0]}: {interval(gauge.range.decibels, 1, 1)} dB"
+        ratio = f"{interval(gauge.range.decibels, 1, 1)} dB from {gauge.scales[0]} to {gauge.scales[-1]}"
     return (
-        f"{text}.\nResolved scales (EER below {100 * gauge.range.bound:g} %): {gauge.range.resolved} of "
-        f"{len(gauge.scales)}."
+        f"Dynamic range: {ratio}; {gauge.range.resolved} of {len(gauge.scales)} scales resolved (EER below "
+        f"{100 * gauge.range.bound:g} %).",
+        f"Distances at equal errors: {steps or 'none'}.",
     )
 
 
