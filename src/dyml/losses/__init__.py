@@ -7,7 +7,9 @@ from dyml.losses.cross_scale_reference import cross_scale_terms_reference
 from dyml.losses.hierarchical_ap import HierarchicalAPLoss, hierarchical_ap
 from dyml.losses.multi_scale import MultiScale
 from dyml.losses.pml import metric_learning
+from dyml.losses.sampled import SampledCrossScaleLoss
 from dyml.losses.scale_aggregation import ScaleAggregationLoss
+from dyml.losses.sharded import ShardedCrossScaleLoss
 from dyml.losses.single_scale import arcface, circle, cosface, proxy_anchor, soft_triple, softmax
 from dyml.losses.single_scale_pairs import circle_pairs, contrastive, multi_similarity, n_pair, triplet
 from dyml.losses.sum_loss import SumLoss
@@ -19,7 +21,9 @@ __all__ = [
     "CrossScaleLoss",
     "HierarchicalAPLoss",
     "MultiScale",
+    "SampledCrossScaleLoss",
     "ScaleAggregationLoss",
+    "ShardedCrossScaleLoss",
     "SumLoss",
     "TiedProxyLoss",
     "arcface",

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from dyml.errors import InputError
+from dyml.losses._shards import Shard
 
 CHUNK_NUMBERS = 1 << 18  # similarities in a chunk on a CPU: 1 MiB of float32 stays in the cache
 DEVICE_CHUNK_NUMBERS = 1 << 24  # elsewhere: few launches, and still small beside B · F
@@ -68,13 +69,17 @@ def fused_terms(
     margins: tuple[float, ...],
     scale: float,
     recompute: bool | None,
+    shard: Shard | None = None,
 ) -> Tensor:
     """Return the (L, B) terms; under torch.compile, what lies around them is compiled."""
-    return CrossScaleTerms.apply(embeddings, proxies, own, parents, margins, scale, recompute)
+    return CrossScaleTerms.apply(embeddings, proxies, own, parents, margins, scale, recompute, shard)
 
 
 class CrossScaleTerms(torch.autograd.Function):
-    """(B, D) embeddings, (F, D) proxies, (B,) own fine classes -> (L, B) terms. See the module's text."""
+    """(B, D) embeddings, (F, D) proxies, (B,) own fine classes -> (L, B) terms. See the module's text.
+
+    With a shard, the proxies are one run of the F, and the sums are made whole over all processes.
+    """
 
     @staticmethod
     def forward(
@@ -86,6 +91,7 @@ class CrossScaleTerms(torch.autograd.Function):
         margins: tuple[float, ...],
         scale: float,
         recompute: bool | None,
+        shard: Shard | None,
     ) -> Tensor:
         """Compute the terms; keep exp(z) for backward, or what it takes to compute it again."""
         if recompute is None:
@@ -94,19 +100,26 @@ class CrossScaleTerms(torch.autograd.Function):
         with torch.autocast(embeddings.device.type, enabled=False):
             x = embeddings.to(dtype)
             inverse_norm = _inverse_norm(proxies, dtype)
-            own_similarity = (x * proxies[own].to(dtype)).sum(1) * inverse_norm[own]
-            part = _Logits(x, proxies, own, inverse_norm, own_similarity, scale)
+            own_w, row = _own_proxies(proxies, inverse_norm, own, shard)
+            own_similarity = (x * own_w).sum(1)
+            if shard is not None:
+                own_similarity = shard.total(own_similarity)
+            part, below = _Logits(x, proxies, row, inverse_norm, own_similarity, scale), parents
+            if shard is not None:
+                below = (parents[0][shard.start : shard.start + len(proxies)], *parents[1:])
             if recompute:
-                exps, (high, class_sums) = None, _streamed_sums(part, parents)
+                exps, (high, class_sums) = None, _streamed_sums(part, below)
             else:
                 exps = part.all()
-                high, class_sums = _sum_within(exps, parents, 0)  # leaves exp(z - high) in place of z
+                high, class_sums = _sum_within(exps, below, 0)  # leaves exp(z - high) in place of z
+            if shard is not None:
+                class_sums = shard.log_total(class_sums)
             log_sums = _negative_sums(class_sums, own, parents)
             logits = torch.stack([row + scale * margin for row, margin in zip(log_sums, margins)])
         ctx.save_for_backward(
             embeddings, proxies, own, inverse_norm, own_similarity, exps, high, log_sums, logits
         )
-        ctx.parents, ctx.scale = parents, scale
+        ctx.parents, ctx.scale, ctx.shard, ctx.parent = parents, scale, shard, below[0]
         return logits.logaddexp(logits.new_zeros(()))
 
     @staticmethod
@@ -127,9 +140,10 @@ class CrossScaleTerms(torch.autograd.Function):
         with torch.autocast(embeddings.device.type, enabled=False):
             grad_x = torch.zeros_like(x)
             grad_proxies = torch.empty(proxies.shape, dtype=dtype, device=x.device)
-            again = _Logits(x, proxies, own, inverse_norm, own_similarity, ctx.scale)
+            own_w, row = _own_proxies(proxies, inverse_norm, own, ctx.shard)
+            again = _Logits(x, proxies, row, inverse_norm, own_similarity, ctx.scale)
             for rows in _row_chunks(len(proxies), high):
-                w, parent = proxies[rows].to(dtype), ctx.parents[0][rows]
+                w, parent = proxies[rows].to(dtype), ctx.parent[rows]
                 exp = exps[rows] if exps is not None else again(rows).sub_(high[parent]).exp_()
                 weights = factor.index_select(0, parent).mul_(exp)
                 weights.mul_(inverse_norm[rows, None])
@@ -137,12 +151,15 @@ class CrossScaleTerms(torch.autograd.Function):
                 part = torch.mm(weights, x, out=grad_proxies[rows])
                 along = torch.linalg.vecdot(part, w) * inverse_norm[rows] ** 2
                 part.addcmul_(w, along[:, None], value=-1)
-            own_w = proxies[own].to(dtype) * inverse_norm[own, None]
             own_pull = pull.sum(0)[:, None]
             grad_x.addcmul_(own_w, own_pull, value=-1)
             tangent = torch.addcmul(x, own_w, own_similarity[:, None], value=-1)
-            grad_proxies.index_add_(0, own, tangent * own_pull * inverse_norm[own, None], alpha=-1)
-        return grad_x.to(embeddings.dtype), grad_proxies.to(proxies.dtype), None, None, None, None, None
+            if ctx.shard is not None:
+                grad_x = ctx.shard.total(grad_x)
+                here = (row >= 0) & (row < len(proxies))
+                tangent, row = tangent * here[:, None], row.clamp(0, len(proxies) - 1)
+            grad_proxies.index_add_(0, row, tangent * own_pull * inverse_norm[row, None], alpha=-1)
+        return grad_x.to(embeddings.dtype), grad_proxies.to(proxies.dtype), *[None] * 6
 
 
 def _row_chunks(rows: int, like: Tensor) -> Iterator[slice]:
@@ -155,6 +172,18 @@ def _row_chunks(rows: int, like: Tensor) -> Iterator[slice]:
 
 def _inverse_norm(proxies: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.linalg.vector_norm(proxies, dim=1, dtype=dtype).clamp_min_(1e-12).reciprocal_()
+
+
+def _own_proxies(
+    proxies: Tensor, inverse_norm: Tensor, own: Tensor, shard: Shard | None
+) -> tuple[Tensor, Tensor]:
+    """Return the unit proxies of the own classes (B, D), zeros for those held elsewhere, and their rows."""
+    if shard is None:
+        return proxies[own].to(inverse_norm.dtype) * inverse_norm[own, None], own
+    row = own - shard.start
+    place = row.clamp(0, len(proxies) - 1)
+    own_w = proxies[place].to(inverse_norm.dtype) * inverse_norm[place, None]
+    return own_w * (place == row)[:, None], row
 
 
 class _Logits(NamedTuple):

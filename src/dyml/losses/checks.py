@@ -32,6 +32,17 @@ def checked_numbers(value: Sequence[float], name: str, scales: Sequence[str]) ->
     return numbers
 
 
+def check_scale(scale: float) -> float:
+    """Return an inverse temperature.
+
+    Raises:
+        InputError: it is not a positive, finite number.
+    """
+    if not (scale > 0 and math.isfinite(scale)):
+        raise InputError(f"scale must be a positive number; got {scale}")
+    return float(scale)
+
+
 def check_batch(embeddings: Tensor, labels: Tensor, lineage: Tensor, dim: int) -> None:
     """Refuse a batch that does not fit the taxonomy and the embedding length.
 

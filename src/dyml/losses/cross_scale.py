@@ -1,6 +1,5 @@
 """Cross-Scale Learning (CSL): one reference, the own proxy, against the negatives of every scale."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -9,7 +8,7 @@ from torch.nn.functional import normalize
 
 from dyml.errors import InputError
 from dyml.losses._bands import class_parents, fused_terms
-from dyml.losses.checks import check_batch, checked_numbers
+from dyml.losses.checks import check_batch, check_scale, checked_numbers
 from dyml.taxonomy import Taxonomy
 
 MARGINS = (0.25, 0.35, 0.45)
@@ -119,14 +118,12 @@ class CrossScaleLoss(nn.Module):
         recompute: bool | None = None,
     ) -> None:
         super().__init__()
-        if not (scale > 0 and math.isfinite(scale)):
-            raise InputError(f"scale must be a positive number; got {scale}")
         if dim < 1:
             raise InputError(f"dim must be 1 or more; got {dim}")
         if margins is None:
             margins = [round(MARGINS[0] + 0.1 * m, 2) for m in range(taxonomy.num_scales)]
         self.margins = checked_numbers(margins, "margins", taxonomy.scales)
-        self.scale = float(scale)
+        self.scale = check_scale(scale)
         self.recompute = recompute
         self.start = None if start is None else checked_numbers(start, "start", taxonomy.scales)
         if self.start is not None and not self.start[0]:

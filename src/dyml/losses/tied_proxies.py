@@ -1,6 +1,5 @@
 """Tied proxies: one margin softmax a scale, all on the fine proxies; a coarse proxy is the sum of its own."""
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -10,7 +9,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from dyml.errors import InputError
 from dyml.losses._bands import class_parents
-from dyml.losses.checks import check_batch, checked_numbers
+from dyml.losses.checks import check_batch, check_scale, checked_numbers
 from dyml.taxonomy import Taxonomy
 
 MARGINS = (0.2, 0.3, 0.4)
@@ -115,12 +114,10 @@ class TiedProxyLoss(nn.Module):
         weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        if not (scale > 0 and math.isfinite(scale)):
-            raise InputError(f"scale must be a positive number; got {scale}")
         if dim < 1:
             raise InputError(f"dim must be 1 or more; got {dim}")
         self.margins = checked_numbers(margins, "margins", taxonomy.scales)
-        self.scale = float(scale)
+        self.scale = check_scale(scale)
         weights = [1.0] * taxonomy.num_scales if weights is None else weights
         self.weights = checked_numbers(weights, "weights", taxonomy.scales)
         if min(self.weights) < 0 or sum(self.weights) == 0:

@@ -1,0 +1,89 @@
+"""What each process of the sharded tests does: compare with one process that holds all. Raises on failure."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from dyml.errors import InputError
+from dyml.losses import CrossScaleLoss, ShardedCrossScaleLoss
+from dyml.taxonomy import Taxonomy
+
+FINE = torch.arange(23)
+TREES = {
+    "three scales": torch.stack([FINE, FINE % 7, FINE % 7 % 3], dim=1),  # no class is a run of rows
+    "one scale": FINE[:, None],
+    "one coarse class": torch.stack([FINE, FINE * 0 + 4], dim=1),
+    "classes alone": torch.stack([FINE, FINE, FINE], dim=1),
+}
+
+
+def batch(lineage: Tensor, world: int, kind: str) -> tuple[Tensor, Tensor]:
+    """The whole batch, the same in every process."""
+    generator = torch.Generator().manual_seed(3)
+    rows = torch.randint(len(lineage), (4 * world,), generator=generator)
+    if kind == "own classes of one process":
+        rows = rows % 3
+    x = normalize(torch.randn(len(rows), 6, generator=generator, dtype=torch.float64), dim=1)
+    return x, lineage[rows]
+
+
+def compare(lineage: Tensor, kind: str, options: dict[str, Any]) -> None:
+    rank, world = dist.get_rank(), dist.get_world_size()
+    scales = [f"scale{m}" for m in range(lineage.shape[1])]
+    taxonomy = Taxonomy.from_labels(lineage, scales)
+    settings = {"margins": [0.1 * (m + 1) for m in range(len(scales))], "scale": options.pop("scale", 20.0)}
+    torch.manual_seed(0)
+    whole = CrossScaleLoss(taxonomy, 6, **settings).double()
+    sharded = ShardedCrossScaleLoss(taxonomy, 6, **settings, **options).double()
+    sharded.load_proxies(whole.proxies.detach())
+    x, labels = batch(lineage, world, kind)
+    x.requires_grad_()
+    mine = slice(4 * rank, 4 * rank + 4)
+    local = x.detach()[mine].clone().requires_grad_()
+    value, expected = sharded(local, labels[mine]), whole(x, labels)
+    value.backward()
+    expected.backward()
+    assert x.grad is not None
+    assert local.grad is not None
+    assert whole.proxies.grad is not None
+    assert sharded.proxies.grad is not None
+    factor = world if sharded.averaged else 1
+    close = {"rtol": 1e-9, "atol": 1e-9}
+    torch.testing.assert_close(value, expected, **close)
+    torch.testing.assert_close(local.grad, factor * x.grad[mine], **close)
+    held = slice(sharded.classes.start, sharded.classes.stop)
+    torch.testing.assert_close(sharded.proxies.grad, whole.proxies.grad[held], **close)
+    torch.testing.assert_close(sharded.gather_proxies(), whole.proxies.detach())
+    torch.testing.assert_close(sharded.terms(local, labels[mine]), whole.terms(x, labels), **close)
+
+
+def work(rank: int, world: int, meeting: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=world)
+    try:
+        for lineage in TREES.values():
+            for kind in ("any", "own classes of one process"):
+                compare(lineage, kind, {})
+        table = TREES["three scales"]
+        compare(table, "any", {"averaged": False})
+        compare(table, "any", {"recompute": True})
+        compare(table, "any", {"scale": 1000.0})
+        taxonomy = Taxonomy.from_labels(table, ("a", "b", "c"))
+        torch.manual_seed(0)
+        loss = ShardedCrossScaleLoss(taxonomy, 6)
+        everything = loss.gather_proxies()
+        assert len(everything.unique(dim=0)) == 23, "processes drew the same proxies"
+        x = normalize(torch.randn(2 + rank, 6), dim=1)
+        with pytest.raises(InputError, match="all must be of one size"):
+            loss(x, table[: 2 + rank])
+        with pytest.raises(InputError, match=r"proxies must be \(23, 6\)"):
+            loss.load_proxies(torch.zeros(22, 6))
+        small = Taxonomy.from_labels(FINE[: world - 1, None], ("a",))
+        with pytest.raises(InputError, match="cannot be spread over"):
+            ShardedCrossScaleLoss(small, 6, margins=[0.1])
+    finally:
+        dist.destroy_process_group()
