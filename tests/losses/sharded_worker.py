@@ -36,8 +36,9 @@ def compare(lineage: Tensor, kind: str, options: dict[str, Any]) -> None:
     scales = [f"scale{m}" for m in range(lineage.shape[1])]
     taxonomy = Taxonomy.from_labels(lineage, scales)
     settings = {"margins": [0.1 * (m + 1) for m in range(len(scales))], "scale": options.pop("scale", 20.0)}
-    torch.manual_seed(0)
     whole = CrossScaleLoss(taxonomy, 6, **settings).double()
+    generator = torch.Generator().manual_seed(0)
+    whole.load_state_dict({"proxies": torch.randn(len(lineage), 6, generator=generator)})
     sharded = ShardedCrossScaleLoss(taxonomy, 6, **settings, **options).double()
     sharded.load_proxies(whole.proxies.detach())
     x, labels = batch(lineage, world, kind)
@@ -61,29 +62,41 @@ def compare(lineage: Tensor, kind: str, options: dict[str, Any]) -> None:
     torch.testing.assert_close(sharded.terms(local, labels[mine]), whole.terms(x, labels), **close)
 
 
+def compare_all() -> None:
+    """Trees, batches and options, in a process group that has begun."""
+    for lineage in TREES.values():
+        for kind in ("any", "own classes of one process"):
+            compare(lineage, kind, {})
+    table = TREES["three scales"]
+    compare(table, "any", {"averaged": False})
+    compare(table, "any", {"recompute": True})
+    compare(table, "any", {"scale": 1000.0})
+
+
+def refuse_all() -> None:
+    """What is refused, in a process group that has begun."""
+    rank, world, table = dist.get_rank(), dist.get_world_size(), TREES["three scales"]
+    loss = ShardedCrossScaleLoss(Taxonomy.from_labels(table, ("a", "b", "c")), 6)
+    x = normalize(torch.randn(2 + rank, 6), dim=1)
+    with pytest.raises(InputError, match="all must be of one size"):
+        loss(x, table[: 2 + rank])
+    with pytest.raises(InputError, match=r"proxies must be \(23, 6\)"):
+        loss.load_proxies(torch.zeros(22, 6))
+    small = Taxonomy.from_labels(FINE[: world - 1, None], ("a",))
+    with pytest.raises(InputError, match="cannot be spread over"):
+        ShardedCrossScaleLoss(small, 6, margins=[0.1])
+
+
 def work(rank: int, world: int, meeting: str) -> None:
+    """What a process of the group does."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=world)
     try:
-        for lineage in TREES.values():
-            for kind in ("any", "own classes of one process"):
-                compare(lineage, kind, {})
-        table = TREES["three scales"]
-        compare(table, "any", {"averaged": False})
-        compare(table, "any", {"recompute": True})
-        compare(table, "any", {"scale": 1000.0})
-        taxonomy = Taxonomy.from_labels(table, ("a", "b", "c"))
+        compare_all()
+        refuse_all()
         torch.manual_seed(0)
-        loss = ShardedCrossScaleLoss(taxonomy, 6)
-        everything = loss.gather_proxies()
+        taxonomy = Taxonomy.from_labels(TREES["three scales"], ("a", "b", "c"))
+        everything = ShardedCrossScaleLoss(taxonomy, 6).gather_proxies()
         assert len(everything.unique(dim=0)) == 23, "processes drew the same proxies"
-        x = normalize(torch.randn(2 + rank, 6), dim=1)
-        with pytest.raises(InputError, match="all must be of one size"):
-            loss(x, table[: 2 + rank])
-        with pytest.raises(InputError, match=r"proxies must be \(23, 6\)"):
-            loss.load_proxies(torch.zeros(22, 6))
-        small = Taxonomy.from_labels(FINE[: world - 1, None], ("a",))
-        with pytest.raises(InputError, match="cannot be spread over"):
-            ShardedCrossScaleLoss(small, 6, margins=[0.1])
     finally:
         dist.destroy_process_group()
