@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dyml.errors import InputError
 from dyml.metrics import evaluate, evaluation
 from dyml.metrics.counting import CountingEngine
+from dyml.metrics.exclusions import LeftOut, leave_one_out
 from dyml.metrics.measures import Question
 from dyml.metrics.ranks import FEW, LONG_RUN, rank_relevant
 from dyml.metrics.sorting import SortingEngine
@@ -42,8 +43,8 @@ def similarities(rng, kind, rows, columns):
 
 
 def ranks_by_sorting(row, members, own):
-    order = [j for j in np.argsort(-row, kind="stable") if j != own]
-    wanted = set(members.tolist()) - {own}
+    order = [j for j in np.argsort(-row, kind="stable") if j not in own]
+    wanted = set(members.tolist()) - own
     return [(rank, j) for rank, j in enumerate(order, start=1) if j in wanted]
 
 
@@ -62,8 +63,12 @@ def test_ranks_equal_those_of_a_stable_sort(seed, kind, dtype, columns, share):
     # Class 1 holds the rest, class 2 nothing.
     members = np.argsort(~in_class, kind="stable")
     starts = np.array([0, in_class.sum(), columns, columns])
-    classes, own = np.array([0, 1, 2]), np.array([-1, rng.integers(columns), rng.integers(columns)])
-    ranks, positions, offsets = rank_relevant(rows.copy(), members, starts, classes, own)
+    classes = np.array([0, 1, 2])
+    own = [set(rng.choice(columns, size, replace=False).tolist()) for size in (0, 1, columns // 3)]
+    marked = rows.copy()
+    for row, left_out in zip(marked, own):
+        row[list(left_out)] = -np.inf
+    ranks, positions, offsets = rank_relevant(marked, members, starts, classes)
     for q in range(3):
         mine = slice(offsets[q], offsets[q + 1])
         relevant = members[starts[classes[q]] : starts[classes[q] + 1]]
@@ -77,14 +82,13 @@ def test_ranks_of_few_and_of_many(count, kind):
     rng = np.random.default_rng(count)
     row = similarities(rng, kind, 1, 5000).astype(np.float32)
     members = np.sort(rng.choice(5000, count, replace=False))
-    ranks, positions, _ = rank_relevant(
-        row.copy(), members, np.array([0, count]), np.array([0]), np.array([-1])
-    )
-    assert list(zip(ranks.tolist(), positions.tolist())) == ranks_by_sorting(row[0], members, -1)
+    ranks, positions, _ = rank_relevant(row.copy(), members, np.array([0, count]), np.array([0]))
+    assert list(zip(ranks.tolist(), positions.tolist())) == ranks_by_sorting(row[0], members, set())
 
 
 def assert_engines_agree(similarity, query_codes, item_codes, own, alpha=1.0):
-    question = Question(query_codes, item_codes, own, (1, 4, 9), alpha)
+    left_out = LeftOut("", (leave_one_out(len(query_codes)),)) if own else LeftOut()
+    question = Question(query_codes, item_codes, left_out, (1, 4, 9), alpha)
     with SortingEngine(question) as slow, CountingEngine(question) as fast:
         expected = slow.measure(torch.from_numpy(similarity.copy()), 0)
         got = fast.measure(torch.from_numpy(similarity.copy()), 0)
@@ -120,7 +124,7 @@ def test_the_engines_agree_where_float32_has_chance_ties():
 
 def test_small_and_large_evaluations_choose_their_engine(monkeypatch):
     labels = np.repeat(np.arange(10), 2)
-    small = Question(labels[:, None], labels[:, None], True, (1,), 1.0)
+    small = Question(labels[:, None], labels[:, None], LeftOut(), (1,), 1.0)
     assert isinstance(evaluation.choose_engine("auto", "cpu", small), SortingEngine)
     monkeypatch.setattr(evaluation, "WORTH_COMPILING", 400)
     with evaluation.choose_engine("auto", "cpu", small) as chosen:

@@ -44,7 +44,7 @@ def test_embeddings_of_a_wrong_form(embeddings, text):
         (LABELS[:, 0], r"query_labels must be \(N, 2\), one column for each of fine, coarse"),
         (LABELS[:, :1], r"query_labels must be \(N, 2\)"),
         (LABELS[:3], "query_labels has 3 rows but there are 4 embeddings"),
-        (LABELS - 1, r"must not be negative; row 0 is \[-1, -1\].*class of its own"),
+        (LABELS - 1, r"must not be negative; row 0 is \[-1, -1\].*say distractors=True"),
         (LABELS.astype(np.uint64) + np.uint64(2**63), "must fit int64"),
     ],
 )

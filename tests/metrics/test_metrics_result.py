@@ -20,7 +20,7 @@ def result():
 
 def test_the_shape_of_the_dictionary(result):
     value = result.to_dict()
-    assert list(value) == ["fine", "coarse", "overall", "multi"]
+    assert list(value) == ["fine", "coarse", "overall", "multi", "protocol"]
     assert list(value["fine"]) == [*MEASURES, "queries", "without relevant"]
     assert list(value["overall"]) == MEASURES
     assert list(value["multi"]) == ["H-AP", "NDCG", "ASI"]
@@ -53,7 +53,8 @@ def test_the_table(result):
     assert fine[-2:] == ["4", "1"]
     overall = next(line for line in lines if line.startswith("overall")).split()
     assert overall[1:] == [f"{100 * result.overall[name]:.2f}" for name in MEASURES]
-    assert f"NDCG {100 * result.multi['NDCG']:.2f}" in lines[-1]
+    assert f"NDCG {100 * result.multi['NDCG']:.2f}" in lines[-2]
+    assert lines[-1].split(maxsplit=1) == ["protocol", "leave-one-out"]
     assert str(result) == result.table()
 
 

@@ -55,8 +55,8 @@ class CountingEngine:
             part = slice(start, min(start + TASK_ROWS, len(rows)))
             queries = np.arange(first + part.start, first + part.stop)
             codes = self.question.query_codes[queries]
-            own = queries if self.question.leave_one_out else np.full(len(queries), -1)
-            lists = rank_relevant(rows[part], self._members, self._starts, codes[:, -1], own)
+            rows[part][self.question.left_out.pairs(first + part.start, first + part.stop)] = -np.inf
+            lists = rank_relevant(rows[part], self._members, self._starts, codes[:, -1])
             measure_lists(
                 *lists,
                 codes,

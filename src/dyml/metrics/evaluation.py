@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dyml.errors import InputError, suggest
 from dyml.metrics import inputs
+from dyml.metrics.exclusions import make_left_out
 from dyml.metrics.measures import Question, Scores
 from dyml.metrics.products import Gallery, similarity_blocks
 from dyml.metrics.result import Result
@@ -34,6 +35,11 @@ def evaluate(
     gallery_labels: Any = None,
     *,
     scales: Sequence[str],
+    query_ids: Any = None,
+    gallery_ids: Any = None,
+    query_cameras: Any = None,
+    gallery_cameras: Any = None,
+    distractors: bool = False,
     ks: Sequence[int] = (1, 5, 10, 20),
     similarity: str = "cosine",
     alpha: float = 1.0,
@@ -57,6 +63,15 @@ def evaluate(
         gallery: (N, D) embeddings, or None for leave-one-out.
         gallery_labels: (N, L) integers, numbered as the query's.
         scales: L names, fine to coarse.
+        query_ids: (Q,) integers or text that name the picture: an item of the same id is left out.
+            For query sets that are contained in the gallery. Without a gallery, leaves out copies, too.
+        gallery_ids: (N,) likewise.
+        query_cameras: (Q,) integers or text: an item of the same finest class and the same camera is
+            left out, as is the way of re-identification.
+        gallery_cameras: (N,) likewise.
+        distractors: the gallery's labels may be −1, which is relevant to nothing at that scale; every finer
+            scale of the row is −1 then. Without a gallery, such rows ask in vain: they are left
+            out as queries, and counted.
         ks: the k of CMC@k.
         similarity: "cosine" (rows are normalised; rows of zeros stay zeros) or "dot".
         alpha: α of H-AP.
@@ -91,19 +106,24 @@ def evaluate(
     queries = inputs.checked_embeddings(query, "query")
     items = None if gallery is None else inputs.checked_embeddings(gallery, "gallery")
     inputs.check_pair(queries, items)
-    query_ids = inputs.checked_labels(query_labels, "query_labels", len(queries), names)
-    item_ids = None
+    classes = inputs.checked_labels(
+        query_labels, "query_labels", len(queries), names, distractors and items is None
+    )
+    item_classes = None
     if items is not None:
-        item_ids = inputs.checked_labels(gallery_labels, "gallery_labels", len(items), names)
-    codes = inputs.joint_codes(query_ids, item_ids, names)
+        item_classes = inputs.checked_labels(gallery_labels, "gallery_labels", len(items), names, distractors)
+    codes = inputs.joint_codes(classes, item_classes, names)
+    left_out = make_left_out(
+        *codes, items is None, (query_ids, gallery_ids), (query_cameras, gallery_cameras)
+    )
 
     dtype = inputs.compute_dtype(queries, items)
     query_vectors = Vectors(queries, dtype, kind, "query")
     item_vectors = query_vectors if items is None else Vectors(items, dtype, kind, "gallery")
-    question = Question(*codes, items is None, ks, alpha)
+    question = Question(*codes, left_out, ks, alpha)
     with choose_engine(engine, query_vectors.device.type, question) as chosen:
         scores = score_queries(query_vectors, item_vectors, chosen, block_bytes, progress)
-    return Result.from_scores(scores, names, ks, keep)
+    return Result.from_scores(scores, names, ks, keep, left_out.rule)
 
 
 def choose_engine(name: str, device: str, question: Question) -> Engine:

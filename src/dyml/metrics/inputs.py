@@ -14,7 +14,7 @@ from dyml.taxonomy import check_nesting, dense_labels
 Ints = NDArray[np.int64]
 Table = Tensor | NDArray[Any]
 
-RESERVED = ("overall", "multi")
+RESERVED = ("overall", "multi", "protocol")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "int8")
 
 
@@ -65,7 +65,9 @@ def checked_embeddings(value: Any, name: str) -> Table:
     return table
 
 
-def checked_labels(value: Any, name: str, rows: int, scales: tuple[str, ...]) -> Ints:
+def checked_labels(
+    value: Any, name: str, rows: int, scales: tuple[str, ...], distractors: bool = False
+) -> Ints:
     """Return a label table (N, L) int64; one scale's labels may also come as (N,).
 
     Args:
@@ -73,6 +75,7 @@ def checked_labels(value: Any, name: str, rows: int, scales: tuple[str, ...]) ->
         name: what to call it in an error.
         rows: N, the number of embeddings.
         scales: the names of the columns.
+        distractors: −1 stands for no class at that scale, nor at any finer one.
 
     Raises:
         InputError: another shape, not integers, negative, or past int64.
@@ -97,12 +100,21 @@ def checked_labels(value: Any, name: str, rows: int, scales: tuple[str, ...]) ->
     if table.dtype == np.uint64 and table.max() > np.iinfo(np.int64).max:
         raise InputError(f"{name} must fit int64; dyml.taxonomy.dense_labels numbers them from 0")
     table = table.astype(np.int64)
-    if table.min() < 0:
-        row = int(np.argwhere(table < 0)[0, 0])
+    least = -1 if distractors else 0
+    if table.min() < least:
+        row = int(np.argwhere(table < least)[0, 0])
         raise InputError(
             f"{name} must not be negative; row {row} is {table[row].tolist()}. Leave pictures of no known "
-            f"class out, or give each distractor a class of its own."
+            f"class out, or, for distractors of the gallery, label them -1 and say distractors=True."
         )
+    if distractors:
+        torn = np.argwhere((table[:, 1:] < 0) & (table[:, :-1] >= 0))
+        if len(torn):
+            row, column = torn[0].tolist()
+            raise InputError(
+                f"{name}: row {row} is {table[row].tolist()}: of no {scales[column + 1]} but of a "
+                f"{scales[column]}. Where a scale is -1, every finer one must be, too."
+            )
     return table
 
 
@@ -110,8 +122,8 @@ def joint_codes(query: Ints, gallery: Ints | None, scales: tuple[str, ...]) -> t
     """Number the classes of query and gallery together from 0, after checking that they form one tree.
 
     Args:
-        query: (Q, L) class ids.
-        gallery: (N, L) class ids, or None where the queries are the gallery.
+        query: (Q, L) class ids; every −1 becomes a class of its own, which nothing else is of.
+        gallery: (N, L) class ids, likewise, or None where the queries are the gallery.
         scales: the names of the columns, fine to coarse.
 
     Returns:
@@ -121,6 +133,10 @@ def joint_codes(query: Ints, gallery: Ints | None, scales: tuple[str, ...]) -> t
         TaxonomyError: a class lies in two classes of the next coarser scale.
     """
     both = query if gallery is None else np.concatenate([query, gallery])
+    nameless = both < 0
+    if nameless.any():
+        both = both.copy()
+        both[nameless] = -1 - np.arange(nameless.sum())
     if len(scales) > 1:
         check_nesting(np.unique(both, axis=0), scales)
     codes = dense_labels(both)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dyml.metrics.exclusions import LeftOut
+
 MULTI = ("H-AP", "NDCG", "ASI")
 
 Floats = NDArray[np.float64]
@@ -19,14 +21,14 @@ class Question:
     Attributes:
         query_codes: (Q, L) int64 class codes from 0, finest scale first, nested.
         item_codes: (N, L) int64 class codes of the gallery, numbered as the queries'.
-        leave_one_out: query q is gallery item q, and is left out of its own list.
+        left_out: which items are left out of a query's list.
         ks: the k of CMC@k.
         alpha: α of H-AP.
     """
 
     query_codes: Ints
     item_codes: Ints
-    leave_one_out: bool
+    left_out: LeftOut
     ks: tuple[int, ...]
     alpha: float
 

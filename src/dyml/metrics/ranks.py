@@ -63,16 +63,15 @@ def rank_relevant(
     members: NDArray[np.int64],
     starts: NDArray[np.int64],
     classes: NDArray[np.int64],
-    own: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Find the ranks of every query's relevant items.
 
     Args:
-        similarity: (B, N) float, no NaN, one row a query. A query's own item's becomes −inf.
+        similarity: (B, N) float, no NaN, one row a query; −inf for items that are left out
+            of its list.
         members: gallery positions, class after class, ascending in each.
         starts: (C + 1,) where each class begins in `members`.
         classes: (B,) the class of every query, 0 … C - 1: the members of that class are relevant.
-        own: (B,) each query's position in the gallery, which is left out of its list; −1 for none.
 
     Returns:
         ranks: (n,) from 1 up, query after query, ascending in each.
@@ -88,10 +87,8 @@ def rank_relevant(
     work = _workspace(similarity, most)
     for q in range(len(similarity)):
         row, count = similarity[q], 0
-        if own[q] >= 0:
-            row[own[q]] = -np.inf
         for member in members[starts[classes[q]] : starts[classes[q] + 1]]:
-            if member != own[q]:
+            if row[member] != -np.inf:
                 work.given_positions[count], work.given_values[count] = member, row[member]
                 count += 1
         if count <= FEW:

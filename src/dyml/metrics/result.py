@@ -31,6 +31,9 @@ class Result:
         multi: H-AP, NDCG and graded ASI over all scales, averaged over the queries with a related item.
         per_query: per scale and under "multi", every query's values as (Q,) float64 by name, NaN where it was
             left out; None unless it was asked for. It is not part of the saved form.
+        rule: what each query left out of its list: "leave-one-out" (itself), "query and gallery" (nothing),
+            "by id" (the same picture), with "other cameras" where the same camera was left out; None where
+            that is not known.
     """
 
     scales: tuple[str, ...]
@@ -38,10 +41,16 @@ class Result:
     overall: Row
     multi: Row
     per_query: PerQuery | None = None
+    rule: str | None = None
 
     @classmethod
     def from_scores(
-        cls, scores: Scores, scales: tuple[str, ...], ks: tuple[int, ...], keep: bool
+        cls,
+        scores: Scores,
+        scales: tuple[str, ...],
+        ks: tuple[int, ...],
+        keep: bool,
+        rule: str | None = None,
     ) -> "Result":
         """Average the values of every query.
 
@@ -50,6 +59,7 @@ class Result:
             scales: names, fine to coarse.
             ks: the k of CMC@k.
             keep: keep the values of every query.
+            rule: the protocol, in words.
 
         Raises:
             InputError: no query has a relevant item at any scale.
@@ -74,12 +84,16 @@ class Result:
             )
         per_query["multi"] = {name: scores.multi[:, i] for i, name in enumerate(MULTI)}
         multi = {name: mean_without_nan(column) for name, column in per_query["multi"].items()}
-        return cls(scales, by_scale, _mean_of_rows(by_scale), multi, per_query if keep else None)
+        return cls(scales, by_scale, _mean_of_rows(by_scale), multi, per_query if keep else None, rule)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """Return plain dictionaries: one per scale, then "overall" and "multi"; missing values are None."""
+        """Return plain dictionaries: one per scale, "overall", "multi" and, where it is known, "protocol".
+
+        Missing values are None.
+        """
         rows = {scale: dict(self.by_scale[scale]) for scale in self.scales}
-        return {**rows, "overall": dict(self.overall), "multi": dict(self.multi)}
+        protocol = {} if self.rule is None else {"protocol": {"rule": self.rule}}
+        return {**rows, "overall": dict(self.overall), "multi": dict(self.multi), **protocol}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Mapping[str, Any]]) -> "Result":
@@ -92,7 +106,8 @@ class Result:
             scales = checked_scales([key for key in value if key not in RESERVED])
             overall, multi = dict(value["overall"]), {name: value["multi"][name] for name in MULTI}
             rows = {scale: {name: value[scale][name] for name in (*overall, *COUNTS)} for scale in scales}
-            return cls(scales, rows, overall, multi)
+            rule = value["protocol"]["rule"] if "protocol" in value else None
+            return cls(scales, rows, overall, multi, rule=rule)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not an evaluation result: {type(error).__name__}: {error}") from error
 
@@ -123,7 +138,10 @@ class Result:
         lines = [_line(row, widths) for row in (head, *rows)]
         rule = "─" * len(lines[0])
         graded = "   ".join(f"{name} {_percent(value)}" for name, value in self.multi.items())
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], "", f"over all scales   {graded}"])
+        last = [f"over all scales   {graded}"]
+        if self.rule is not None:
+            last.append(f"protocol          {self.rule}")
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], "", *last])
 
     def __str__(self) -> str:
         return self.table()

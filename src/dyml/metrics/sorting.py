@@ -38,11 +38,13 @@ class SortingEngine:
         """
         device, last = similarity.device, first + len(similarity)
         question = self.question
+        rows, positions = question.left_out.pairs(first, last)
+        left_out = torch.from_numpy(rows).to(device), torch.from_numpy(positions).to(device)
         levels = rank_levels(
             similarity,
             torch.from_numpy(question.query_codes[first:last]).to(device),
             torch.from_numpy(question.item_codes).to(device),
-            torch.arange(first, last, device=device) if question.leave_one_out else None,
+            left_out,
         )
         single, multi = measure_levels(levels, question.num_scales, question.ks, question.alpha)
         return Scores(single.cpu().numpy(), multi.cpu().numpy())
@@ -82,26 +84,24 @@ def measure_levels(
 
 
 def rank_levels(
-    similarity: Tensor, query_labels: Tensor, gallery_labels: Tensor, own: Tensor | None
+    similarity: Tensor, query_labels: Tensor, gallery_labels: Tensor, left_out: tuple[Tensor, Tensor]
 ) -> Tensor:
     """Return how many scales the item at each rank shares with its query: (B, N) int64.
 
-    Equal similarities rank in gallery order. A query's own position, where given, comes last and shares
-    nothing.
+    Equal similarities rank in gallery order. Items that are left out come last and share nothing.
 
     Args:
         similarity: (B, N) float, no NaN.
         query_labels: (B, L) integers.
         gallery_labels: (N, L) integers.
-        own: (B,) positions, or None.
+        left_out: rows and columns of the items to leave out, each (n,) int64.
     """
     levels = torch.zeros(similarity.shape, dtype=torch.int64, device=similarity.device)
     for scale in range(query_labels.shape[1]):
         levels += query_labels[:, scale, None] == gallery_labels[None, :, scale]
     # Adding 0 turns −0 into 0: a sort by bit patterns would tell them apart.
     keys = similarity + 0.0
-    if own is not None:
-        keys.scatter_(1, own[:, None], -torch.inf)
-        levels.scatter_(1, own[:, None], 0)
+    keys[left_out] = -torch.inf
+    levels[left_out] = 0
     order = keys.sort(dim=1, descending=True, stable=True).indices
     return levels.gather(1, order)
