@@ -115,7 +115,7 @@ class CrossScaleTerms(torch.autograd.Function):
             if shard is not None:
                 class_sums = shard.log_total(class_sums)
             log_sums = _negative_sums(class_sums, own, parents)
-            logits = torch.stack([row + scale * margin for row, margin in zip(log_sums, margins)])
+            logits = torch.stack([logs + scale * margin for logs, margin in zip(log_sums, margins)])
         ctx.save_for_backward(
             embeddings, proxies, own, inverse_norm, own_similarity, exps, high, log_sums, logits
         )

@@ -61,6 +61,8 @@ def metric_learning(
 
 def is_metric_learning(maker: object) -> bool:
     """Say whether something is a class of pytorch-metric-learning, or derived from one."""
+    if not isinstance(maker, type):
+        return False
     from pytorch_metric_learning.utils.module_with_records import ModuleWithRecords
 
-    return isinstance(maker, type) and issubclass(maker, ModuleWithRecords)
+    return issubclass(maker, ModuleWithRecords)
