@@ -42,7 +42,7 @@ def cases(draw):
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("engine", ["sorting", "counting"])
 @given(cases(), st.booleans(), st.sampled_from([0.5, 1.0, 2.0]), st.integers(1, 100_000))
 def test_evaluation_equals_the_loops(engine, case, own, alpha, block_bytes):

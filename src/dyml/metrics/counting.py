@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dyml.metrics.measures import Question, Scores
+from dyml.metrics.chosen_ranked import measure_chosen
+from dyml.metrics.measures import MULTI, Question, Scores, single_names
 from dyml.metrics.ranked import make_tables, measure_lists
 from dyml.metrics.ranks import rank_relevant
 
@@ -29,8 +30,12 @@ class CountingEngine:
         self._members = np.argsort(coarsest, kind="stable")
         classes = 1 + max(int(coarsest.max()), int(question.query_codes[:, -1].max()))
         self._starts = np.searchsorted(coarsest[self._members], np.arange(classes + 1))
-        self._tables = make_tables(len(coarsest), question.num_scales, question.alpha)
+        self._tables = make_tables(len(coarsest), question.num_scales, question.alpha, question.linear_gain)
         self._ks = np.array(question.ks, dtype=np.int64)
+        self._chosen = [
+            np.array([(m.kind, m.k) for m in part], dtype=np.int64).reshape(-1, 2)
+            for part in (question.single_chosen, question.multi_chosen)
+        ]
         self._threads = ThreadPoolExecutor(torch.get_num_threads())
 
     def __enter__(self) -> "CountingEngine":
@@ -48,24 +53,36 @@ class CountingEngine:
             similarity: (B, N) float32 or float64 on the CPU, no NaN; its contents are used up.
             first: which query the first row is.
         """
-        rows = similarity.numpy()
-        scores = Scores.empty(len(rows), self.question)
+        rows, question = similarity.numpy(), self.question
+        scores = Scores.empty(len(rows), question)
+        usual = len(single_names(question.ks))
 
         def task(start: int) -> None:
             part = slice(start, min(start + TASK_ROWS, len(rows)))
             queries = np.arange(first + part.start, first + part.stop)
-            codes = self.question.query_codes[queries]
-            rows[part][self.question.left_out.pairs(first + part.start, first + part.stop)] = -np.inf
+            codes = question.query_codes[queries]
+            rows[part][question.left_out.pairs(first + part.start, first + part.stop)] = -np.inf
             lists = rank_relevant(rows[part], self._members, self._starts, codes[:, -1])
             measure_lists(
                 *lists,
                 codes,
-                self.question.item_codes,
+                question.item_codes,
                 self._ks,
                 self._tables,
-                scores.single[part],
-                scores.multi[part],
+                scores.single[part, :, :usual],
+                scores.multi[part, : len(MULTI)],
             )
+            if question.chosen:
+                measure_chosen(
+                    *lists,
+                    codes,
+                    question.item_codes,
+                    *self._chosen,
+                    self._tables.gain,
+                    self._tables.discounts,
+                    scores.single[part, :, usual:],
+                    scores.multi[part, len(MULTI) :],
+                )
 
         for _ in self._threads.map(task, range(0, len(rows), TASK_ROWS)):
             pass

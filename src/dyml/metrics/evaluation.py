@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dyml.errors import InputError, suggest
 from dyml.metrics import inputs
+from dyml.metrics.chosen import checked_gain, checked_measures
 from dyml.metrics.exclusions import make_left_out
 from dyml.metrics.measures import Question, Scores
 from dyml.metrics.products import Gallery, similarity_blocks
@@ -43,6 +44,8 @@ def evaluate(
     ks: Sequence[int] = (1, 5, 10, 20),
     similarity: str = "cosine",
     alpha: float = 1.0,
+    measures: Sequence[str] = (),
+    gain: str = "exponential",
     keep: bool = False,
     block_bytes: int = BLOCK_BYTES,
     engine: str = "auto",
@@ -75,6 +78,9 @@ def evaluate(
         ks: the k of CMC@k.
         similarity: "cosine" (rows are normalised; rows of zeros stay zeros) or "dot".
         alpha: α of H-AP.
+        measures: more of them: precision@10, share-found@10, mAP@10, MRR (of every scale), NDCG@10,
+            LCA-first, LCA-errors (over all scales), with any k; see `dyml.metrics.chosen`.
+        gain: of an item in NDCG: "exponential", 2^l − 1 where it shares l scales, or "linear", l.
         keep: keep the values of every query in `Result.per_query`.
         block_bytes: working memory beyond the inputs, about; the result does not depend on it.
         engine: "counting" (fast, on the CPU, compiles for some seconds at its very first use), "sorting" (any
@@ -99,6 +105,7 @@ def evaluate(
     names = inputs.checked_scales(scales)
     ks = inputs.checked_ks(ks)
     kind = checked_similarity(similarity)
+    chosen_measures, linear_gain = checked_measures(measures), checked_gain(gain)
     _check_numbers(alpha, block_bytes)
     if (gallery is None) != (gallery_labels is None):
         raise InputError("gallery and gallery_labels come together: give both, or neither for leave-one-out")
@@ -120,10 +127,10 @@ def evaluate(
     dtype = inputs.compute_dtype(queries, items)
     query_vectors = Vectors(queries, dtype, kind, "query")
     item_vectors = query_vectors if items is None else Vectors(items, dtype, kind, "gallery")
-    question = Question(*codes, left_out, ks, alpha)
+    question = Question(*codes, left_out, ks, alpha, chosen_measures, linear_gain)
     with choose_engine(engine, query_vectors.device.type, question) as chosen:
         scores = score_queries(query_vectors, item_vectors, chosen, block_bytes, progress)
-    return Result.from_scores(scores, names, ks, keep, left_out.rule)
+    return Result.from_scores(scores, names, question, keep)
 
 
 def choose_engine(name: str, device: str, question: Question) -> Engine:

@@ -44,11 +44,13 @@ def hierarchical_average_precision(levels: Tensor, num_scales: int, alpha: float
     return (h_rank / rank).sum(1) / relevance.sum(1)
 
 
-def normalised_discounted_gain(levels: Tensor) -> Tensor:
-    """NDCG over the whole list, with gain 2^level − 1 and discount log2(1 + rank).
+def normalised_discounted_gain(levels: Tensor, k: int | None = None, linear: bool = False) -> Tensor:
+    """NDCG over the first k of the list, with gain 2^level − 1 and discount log2(1 + rank).
 
     Args:
         levels: (B, N) integers 0 … L, in rank order.
+        k: None for the whole list.
+        linear: the gain is the level itself.
 
     Returns:
         (B,) float64.
@@ -57,7 +59,9 @@ def normalised_discounted_gain(levels: Tensor) -> Tensor:
     """
     rank = torch.arange(1, levels.shape[1] + 1, device=levels.device, dtype=torch.float64)
     discount = 1 / torch.log2(1 + rank)
-    gain = torch.exp2(levels.to(torch.float64)) - 1
+    if k is not None:
+        discount[k:] = 0
+    gain = levels.to(torch.float64) if linear else torch.exp2(levels.to(torch.float64)) - 1
     ideal = gain.sort(1, descending=True).values
     return (gain * discount).sum(1) / (ideal * discount).sum(1)
 

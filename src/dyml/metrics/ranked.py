@@ -26,7 +26,7 @@ class Tables(NamedTuple):
         discount: (N + 1,) 1 / log2(1 + rank); the first is not used.
         discounts: (N + 1,) the sum of the discounts of ranks 1 … n.
         weight: (L + 1,) (l / L)^α.
-        gain: (L + 1,) 2^l − 1.
+        gain: (L + 1,) 2^l − 1, or l.
     """
 
     harmonic: Floats
@@ -36,15 +36,15 @@ class Tables(NamedTuple):
     gain: Floats
 
 
-def make_tables(items: int, num_scales: int, alpha: float) -> Tables:
-    """Fill the tables for lists of `items` items, L scales and H-AP's α."""
+def make_tables(items: int, num_scales: int, alpha: float, linear_gain: bool = False) -> Tables:
+    """Fill the tables for lists of `items` items, L scales, H-AP's α and NDCG's gain."""
     ranks = np.arange(1, items + 1, dtype=np.float64)
     discount = np.concatenate([[0.0], 1 / np.log2(1 + ranks)])
     levels = np.arange(num_scales + 1, dtype=np.float64)
     weight = (levels / num_scales) ** alpha
     weight[0] = 0
     harmonic = np.concatenate([[0.0], np.cumsum(1 / ranks)])
-    return Tables(harmonic, discount, np.cumsum(discount), weight, 2**levels - 1)
+    return Tables(harmonic, discount, np.cumsum(discount), weight, levels if linear_gain else 2**levels - 1)
 
 
 @compiled

@@ -9,8 +9,9 @@ from typing import Any
 
 from dyml.errors import InputError
 from dyml.files import write_json
+from dyml.metrics.chosen import HEIGHTS
 from dyml.metrics.inputs import RESERVED, checked_scales
-from dyml.metrics.measures import MULTI, Floats, Scores, mean_without_nan, single_names
+from dyml.metrics.measures import MULTI, Floats, Question, Scores, mean_without_nan
 
 COUNTS = ("queries", "without relevant")
 
@@ -20,7 +21,7 @@ PerQuery = Mapping[str, Mapping[str, Floats]]
 
 @dataclass(frozen=True)
 class Result:
-    """Measures of one evaluation; values are shares in 0 … 1.
+    """Measures of one evaluation; values are shares in 0 … 1 (heights of common classes: 0 … L).
 
     Attributes:
         scales: names, fine to coarse.
@@ -28,7 +29,8 @@ class Result:
             with `queries`, how many these are, and `without relevant`, how many were left out. A measure is
             None where no query has one.
         overall: the mean over the scales that have values.
-        multi: H-AP, NDCG and graded ASI over all scales, averaged over the queries with a related item.
+        multi: H-AP, NDCG, graded ASI and what was chosen over all scales, averaged over the queries with a
+            related item.
         per_query: per scale and under "multi", every query's values as (Q,) float64 by name, NaN where it was
             left out; None unless it was asked for. It is not part of the saved form.
         rule: what each query left out of its list: "leave-one-out" (itself), "query and gallery" (nothing),
@@ -44,27 +46,19 @@ class Result:
     rule: str | None = None
 
     @classmethod
-    def from_scores(
-        cls,
-        scores: Scores,
-        scales: tuple[str, ...],
-        ks: tuple[int, ...],
-        keep: bool,
-        rule: str | None = None,
-    ) -> "Result":
+    def from_scores(cls, scores: Scores, scales: tuple[str, ...], question: Question, keep: bool) -> "Result":
         """Average the values of every query.
 
         Args:
             scores: the measures of every query.
             scales: names, fine to coarse.
-            ks: the k of CMC@k.
+            question: what was measured.
             keep: keep the values of every query.
-            rule: the protocol, in words.
 
         Raises:
             InputError: no query has a relevant item at any scale.
         """
-        names = single_names(ks)
+        names = question.single_names
         by_scale: dict[str, Row] = {}
         per_query: dict[str, dict[str, Floats]] = {}
         for m, scale in enumerate(scales):
@@ -82,9 +76,16 @@ class Result:
                 f"no query has a relevant item in the gallery at any of {', '.join(scales)}: "
                 f"are the labels of both numbered alike?"
             )
-        per_query["multi"] = {name: scores.multi[:, i] for i, name in enumerate(MULTI)}
+        per_query["multi"] = {name: scores.multi[:, i] for i, name in enumerate(question.multi_names)}
         multi = {name: mean_without_nan(column) for name, column in per_query["multi"].items()}
-        return cls(scales, by_scale, _mean_of_rows(by_scale), multi, per_query if keep else None, rule)
+        return cls(
+            scales,
+            by_scale,
+            _mean_of_rows(by_scale),
+            multi,
+            per_query if keep else None,
+            question.left_out.rule,
+        )
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain dictionaries: one per scale, "overall", "multi" and, where it is known, "protocol".
@@ -104,7 +105,10 @@ class Result:
         """
         try:
             scales = checked_scales([key for key in value if key not in RESERVED])
-            overall, multi = dict(value["overall"]), {name: value["multi"][name] for name in MULTI}
+            overall, multi = dict(value["overall"]), dict(value["multi"])
+            missing = [name for name in MULTI if name not in multi]
+            if missing:
+                raise KeyError(missing[0])
             rows = {scale: {name: value[scale][name] for name in (*overall, *COUNTS)} for scale in scales}
             rule = value["protocol"]["rule"] if "protocol" in value else None
             return cls(scales, rows, overall, multi, rule=rule)
@@ -130,14 +134,14 @@ class Result:
         names = [name for name in self.overall if name not in COUNTS]
         head = ["scale", *names, "queries", "left out"]
         rows = [
-            [scale, *(_percent(row[name]) for name in names), *(f"{row[name]:,.0f}" for name in COUNTS)]
+            [scale, *(shown(name, row[name]) for name in names), *(f"{row[name]:,.0f}" for name in COUNTS)]
             for scale, row in self.by_scale.items()
         ]
-        rows.append(["overall", *(_percent(self.overall[name]) for name in names), "", ""])
+        rows.append(["overall", *(shown(name, self.overall[name]) for name in names), "", ""])
         widths = [max(map(len, column)) for column in zip(head, *rows)]
         lines = [_line(row, widths) for row in (head, *rows)]
         rule = "─" * len(lines[0])
-        graded = "   ".join(f"{name} {_percent(value)}" for name, value in self.multi.items())
+        graded = "   ".join(f"{name} {shown(name, value)}" for name, value in self.multi.items())
         last = [f"over all scales   {graded}"]
         if self.rule is not None:
             last.append(f"protocol          {self.rule}")
@@ -156,8 +160,11 @@ def _mean_of_rows(by_scale: Mapping[str, Row]) -> dict[str, float | None]:
     return means
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"
+def shown(name: str, value: float | None) -> str:
+    """Write a value as tables show it: a share in percent, a height as it is."""
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if name in HEIGHTS else f"{100 * value:.2f}"
 
 
 def _line(cells: list[str], widths: list[int]) -> str:

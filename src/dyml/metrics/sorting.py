@@ -9,7 +9,7 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from dyml.metrics import graded, single_scale
+from dyml.metrics import chosen, graded, single_scale
 from dyml.metrics.measures import Question, Scores
 
 
@@ -46,40 +46,44 @@ class SortingEngine:
             torch.from_numpy(question.item_codes).to(device),
             left_out,
         )
-        single, multi = measure_levels(levels, question.num_scales, question.ks, question.alpha)
+        single, multi = measure_levels(levels, question)
         return Scores(single.cpu().numpy(), multi.cpu().numpy())
 
 
-def measure_levels(
-    levels: Tensor, num_scales: int, ks: tuple[int, ...], alpha: float
-) -> tuple[Tensor, Tensor]:
+def measure_levels(levels: Tensor, question: Question) -> tuple[Tensor, Tensor]:
     """Compute every measure from the numbers of shared scales in rank order.
 
     Args:
         levels: (B, N) integers 0 … L.
-        num_scales: L.
-        ks: the k of CMC@k.
-        alpha: α of H-AP.
+        question: what to measure.
 
     Returns:
-        (B, L, M) and (B, 3) float64, as in `Scores`.
+        (B, L, M) and (B, G) float64, as in `Scores`.
     """
+    num_scales = question.num_scales
     columns = []
     for scale in range(num_scales):
         relevant = levels >= num_scales - scale
         values = (
             single_scale.average_precision(relevant),
             single_scale.average_set_intersection(relevant),
-            *(single_scale.cumulative_match(relevant, k) for k in ks),
+            *(single_scale.cumulative_match(relevant, k) for k in question.ks),
             single_scale.average_precision_at_r(relevant),
             single_scale.r_precision(relevant),
+            *(chosen.of_one_scale(relevant, measure) for measure in question.single_chosen),
         )
         columns.append(torch.stack(values, dim=1))
-    multi = (
-        graded.hierarchical_average_precision(levels, num_scales, alpha),
-        graded.normalised_discounted_gain(levels),
+    multi = [
+        graded.hierarchical_average_precision(levels, num_scales, question.alpha),
+        graded.normalised_discounted_gain(levels, linear=question.linear_gain),
         graded.graded_set_intersection(levels, num_scales),
-    )
+    ]
+    for measure in question.multi_chosen:
+        if measure.kind == chosen.GAIN:
+            multi.append(graded.normalised_discounted_gain(levels, measure.k, question.linear_gain))
+        else:
+            errors = measure.kind == chosen.ERROR_HEIGHT
+            multi.append(chosen.lowest_common_height(levels, num_scales, errors))
     return torch.stack(columns, dim=1), torch.stack(multi, dim=1)
 
 
