@@ -81,8 +81,8 @@ def gauge(
     from dyml.gauge.tables import gauge_text
 
     target, drawing = _targets(source, out, report)
-    wanted = [*DEFAULT, *(f"far={rate:g}" for rate in far or ())]
-    wanted += [f"precision={share:g}" for share in precision or ()]
+    wanted = [*DEFAULT, *(f"far={rate!r}" for rate in far or ())]
+    wanted += [f"precision={share!r}" for share in precision or ()]
     gauged = gauge_source(
         source,
         data,

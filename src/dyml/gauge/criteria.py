@@ -24,7 +24,7 @@ class Criterion:
     value: float | None = None
 
     def __str__(self) -> str:
-        return self.kind if self.value is None else f"{self.kind}={self.value:g}"
+        return self.kind if self.value is None else f"{self.kind}={self.value!r}"
 
     @property
     def words(self) -> str:

@@ -31,7 +31,9 @@ class GaugeData:
     words: str
 
 
-def choose_data(manifest: Manifest, config: Config | None, split: str | None, seed: int = 0) -> GaugeData:
+def choose_data(
+    manifest: Manifest, config: Config | None, split: str | None, own: bool = True, seed: int = 0
+) -> GaugeData:
     """Choose the pictures to fit on and to judge on.
 
     - With a validation split, fit on it and judge on the test split.
@@ -43,6 +45,7 @@ def choose_data(manifest: Manifest, config: Config | None, split: str | None, se
         manifest: with all its splits.
         config: of the run, if there is one.
         split: the rows to use, or None.
+        own: whether these are the pictures of the run itself, so that its training split is refused.
         seed: of the halves.
 
     Raises:
@@ -50,7 +53,7 @@ def choose_data(manifest: Manifest, config: Config | None, split: str | None, se
         ManifestError: there is no such split.
     """
     trained = None if config is None else config.data.train
-    if split is not None and split == trained:
+    if own and split is not None and split == trained:
         raise RunError(
             f"split {split!r} was trained on: its pairs look better than any the model will meet, and a "
             f"gauge fitted on them would promise too much. Name another split, or other pictures with --data."

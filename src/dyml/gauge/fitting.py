@@ -59,8 +59,7 @@ def fit_gauge(
         TaxonomyError: labels do not nest.
     """
     vectors, table = checked(embeddings, labels, scales)
-    for criterion in criteria:
-        parse_criterion(criterion)
+    wished = tuple(dict.fromkeys(str(parse_criterion(criterion)) for criterion in criteria))
     if not 0 < bound < 1:
         raise InputError(f"the bound of the EER lies between 0 and 1; got {bound}")
     if most < 1 or replicates < 0:
@@ -75,7 +74,7 @@ def fit_gauge(
         )
     rates = all_rates(sample.similarity, sample.pairs.shared, len(scales))
     again = bootstrap_rates(sample.similarity, sample.pairs, table, replicates, unit, seed)
-    marks = make_marks(rates, wanted, scales, criteria, again)
+    marks = make_marks(rates, wanted, scales, wished, again)
     choices = choose(vectors, table, scales, wanted, score, max(most // 2, 1), seed)
     knots, chances = joined([sample.fit(m, choice.method) for m, choice in enumerate(choices)])
     few = thinned(rates)
@@ -100,7 +99,7 @@ def fit_gauge(
         choices=choices,
         about={**facts, **(about or {})},
     )
-    found = [gauge.mark(m, text) for m in range(len(scales)) for text in criteria if text.startswith("p=")]
+    found = [gauge.mark(m, text) for m in range(len(scales)) for text in wished if text.startswith("p=")]
     return gauge.changed(marks=(*marks, *(mark for mark in found if mark is not None)))
 
 

@@ -69,7 +69,7 @@ def gauge_source(
         InputError: an option is not understood, or the pictures have no pairs to fit on.
     """
     embedder, config = open_source(source)
-    data = choose_data(_manifest(source, embedder, config, root, table), config, split, seed)
+    data = choose_data(_manifest(source, embedder, config, root, table), config, split, root is None, seed)
     known = trained_classes(data.manifest, embedder.taxonomy)
     words = data.words
     if known:
