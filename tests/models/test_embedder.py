@@ -164,3 +164,17 @@ def test_a_broken_picture_is_named(pictures: Path) -> None:
 
 def test_no_pictures_give_no_vectors() -> None:
     assert embed_batches(small(), []).shape == (0, 12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_pictures_of_any_float_meet_the_weights(dtype: torch.dtype) -> None:
+    embedder = small().eval()
+    images = torch.rand(2, embedder.channels, 32, 32)
+    vectors = embedder(images.to(dtype))
+    assert vectors.dtype == torch.float32
+    torch.testing.assert_close(vectors, embedder(images), atol=0.05, rtol=0)
+
+
+def test_a_picture_that_is_no_tensor_is_told_how_to_become_one() -> None:
+    with pytest.raises(InputError, match=r"got ndarray.*eval_transform\("):
+        small()(np.zeros((2, 3, 32, 32), np.uint8))  # type: ignore[arg-type]

@@ -103,11 +103,19 @@ class Embedder(
         Raises:
             InputError: another shape or dtype.
         """
+        if not isinstance(images, Tensor):
+            raise InputError(
+                f"images must be a tensor (B, {self.channels}, H, W); got {type(images).__name__}. "
+                f"dyml.data.augment.eval_transform({self.image_size}, {self.channels}, {self.resize}) turns "
+                f"a PIL picture into (C, H, W)"
+            )
         if images.ndim != 4 or images.shape[1] != self.channels:
             raise InputError(f"images must be (B, {self.channels}, H, W); got {tuple(images.shape)}")
         if images.dtype == torch.uint8:
             images = images.to(self.mean.dtype).div_(255)
-        elif not images.is_floating_point():
+        elif images.is_floating_point():
+            images = images.to(self.mean.dtype)
+        else:
             raise InputError(f"images must be uint8 or floating point from 0 to 1; got {images.dtype}")
         features = self.pooling(self.backbone((images - self.mean) / self.std))
         return normalize(self.projection(self.layer_norm(features)).float(), dim=1)
