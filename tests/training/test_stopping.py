@@ -4,14 +4,12 @@ import signal
 import subprocess
 import sys
 import threading
-from io import StringIO
 from pathlib import Path
 
 import lightning as L
 import pytest
 import torch
-from rich.console import Console
-from safetensors.torch import load_file
+from tiny_runs import changed, quiet, weights
 
 from dyml.errors import Interrupted
 from dyml.training import Config, resume, train
@@ -38,10 +36,6 @@ class SignalInValidation(L.Callback):
         signal.raise_signal(signal.SIGINT)
 
 
-def quiet() -> Console:
-    return Console(file=StringIO())
-
-
 def with_callback(monkeypatch: pytest.MonkeyPatch, callback: L.Callback) -> None:
     usual = L.Trainer.__init__
 
@@ -66,14 +60,14 @@ def test_a_signal_saves_the_step_and_says_how_to_go_on(
     assert torch.load(stopped / "last.ckpt", weights_only=True)["global_step"] == 4
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
     resume(stopped, quiet(), report=False)
-    ends = [load_file(run / "model" / "model.safetensors") for run in (tmp_path / "whole", stopped)]
+    ends = [weights(run) for run in (tmp_path / "whole", stopped)]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
 def test_a_signal_during_validation_stops_there(
     tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = tiny.model_copy(update={"train": tiny.train.model_copy(update={"validate_every": 1})})
+    config = changed(tiny, train__validate_every=1)
     with_callback(monkeypatch, SignalInValidation())
     with pytest.raises(Interrupted):
         train(config, tmp_path / "run", quiet(), report=False)
@@ -115,8 +109,7 @@ def test_other_threads_leave_the_handlers_alone() -> None:
 
 @pytest.mark.slow
 def test_two_processes_train_one_run(tiny: Config, tmp_path: Path) -> None:
-    settings = {"devices": 2, "accelerator": "cpu", "checkpoint_minutes": 1e-9}
-    config = tiny.model_copy(update={"train": tiny.train.model_copy(update=settings)})
+    config = changed(tiny, train__devices=2, train__accelerator="cpu", train__checkpoint_minutes=1e-9)
     file, run = tmp_path / "config.yaml", tmp_path / "run"
     file.write_text(dump_text(config))
     program = Path(sys.executable).with_name("dyml")

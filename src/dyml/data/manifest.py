@@ -207,13 +207,14 @@ def tree_of(labels: Ints, scales: Sequence[str], names: Sequence[Sequence[str]])
 
 
 def _fine_to_coarse(table: Table, counts: dict[str, int]) -> list[str]:
-    order = sorted(counts, key=lambda name: -counts[name])
+    # Files mostly name the coarsest first, so of equal ones the later is likely the finer: for the message.
+    order = sorted(reversed(counts), key=lambda name: -counts[name])
     for finer, coarser in pairwise(order):
         if counts[finer] == counts[coarser]:
             raise ManifestError(
                 f"{table.file}: columns {finer!r} and {coarser!r} both have {counts[finer]:,} classes, so "
                 f"their order is not clear. Name the scales, fine to coarse "
-                f"(such as --scales {','.join(order)})."
+                f"(such as --scales {','.join(order)}; for training --data.scales [{','.join(order)}])."
             )
     return order
 

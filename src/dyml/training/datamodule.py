@@ -51,6 +51,7 @@ class PictureData(L.LightningDataModule):
         train: manifest of the training split.
         test: manifest of the test split.
         validation: manifest of what is measured during training.
+        shared: names of the fine classes that are trained on and tested, too; none in an open-set split.
     """
 
     def __init__(self, config: Config) -> None:
@@ -61,6 +62,7 @@ class PictureData(L.LightningDataModule):
         self.test = manifest.only(config.data.test)
         watched = config.data.validation or config.data.test
         self.validation = self.test if watched == config.data.test else manifest.only(watched)
+        self.shared = sorted(set(_fine_names(self.train)) & set(_fine_names(self.test)))
         self.batches_per_epoch = len(build_sampler(config, self.train))
         if config.data.ram and not _fits(self.train, config.data.resize or config.data.size, config.data):
             raise ConfigError(
@@ -152,3 +154,7 @@ class PictureData(L.LightningDataModule):
 
 def _fits(manifest: Manifest, size: int, settings: DataConfig) -> bool:
     return ram_bytes(len(manifest), size, settings.channels) <= MAX_BYTES
+
+
+def _fine_names(manifest: Manifest) -> tuple[str, ...]:
+    return () if manifest.taxonomy.names is None else manifest.taxonomy.names[0]

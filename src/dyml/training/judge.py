@@ -22,6 +22,7 @@ from dyml.training.build import build_embedder
 from dyml.training.config import Config
 from dyml.training.datamodule import PictureData, open_manifest
 from dyml.training.folder import RunFolder
+from dyml.training.precision import fastest_device
 from dyml.training.settings import load_config
 
 HUB = "hub:"
@@ -106,7 +107,7 @@ def judge(
     wanted = split or (config.data.test if config is not None and manifest.split is not None else "all")
     if wanted != "all":
         manifest = manifest.only(wanted)
-    embeddings = embed_manifest(embedder, manifest, batch_size, "embedding")
+    embeddings = embed_manifest(embedder.to(fastest_device()), manifest, batch_size, "embedding")
     result = evaluate(embeddings, manifest.labels, scales=manifest.scales)
     if report is not None:
         from dyml.report import write_report

@@ -1,4 +1,4 @@
-"""Which arithmetic a device is fast at."""
+"""Which device is fast, and at which arithmetic."""
 
 from pathlib import Path
 
@@ -23,6 +23,11 @@ def decide_precision(config: Config) -> Config:
         fast = bool(FAST_BF16_FLAGS & _processor_flags())
     precision = "bf16-mixed" if fast else "32-true"
     return config.model_copy(update={"train": config.train.model_copy(update={"precision": precision})})
+
+
+def fastest_device() -> torch.device:
+    """Return the GPU where there is one that torch can use, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _processor_flags() -> set[str]:

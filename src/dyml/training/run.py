@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
-from dyml.errors import ConfigError, DymlError
+from dyml.errors import ConfigError, DymlError, shortened
 from dyml.files import write_json, write_text
 from dyml.metrics import Result
 from dyml.training.build import build_embedder, build_loss, build_optimizer
@@ -82,7 +82,7 @@ def resume(run: Path, console: Console | None = None, report: bool = True) -> Ou
     """
     folder = RunFolder(run)
     folder.check_resumable()
-    config = load_config(folder.config)
+    config = decide_precision(load_config(folder.config))
     return _go(config, folder, *_parts(config), console, report)
 
 
@@ -112,12 +112,19 @@ def _go(
         write_json(folder.environment, describe_environment())
     else:
         console = Console(quiet=True)
+    if data.shared:
+        console.print(
+            f"Note: this is no open-set test, since fine classes are in {config.data.train} and in "
+            f"{config.data.test}: {shortened(data.shared)}. `dyml data split` makes an open-set one.",
+            soft_wrap=True,
+        )
     try:
-        _fit(config, folder, data, module, console)
+        device = _fit(config, folder, data, module, console)
         if not _is_first_process():
             raise SystemExit(0)  # the first process judges for all
         with _going_on(folder):
             module.embedder.save_pretrained(folder.model)
+            module.embedder.to(device)  # Lightning moves it to the processor at the end
             result, baselines = judge_run(config, folder, data, module.embedder, console, report)
     except KeyboardInterrupt as error:
         raise interrupted(folder.path) from error
@@ -126,12 +133,13 @@ def _go(
 
 def _fit(
     config: Config, folder: RunFolder, data: PictureData, module: EmbeddingModule, console: Console
-) -> None:
+) -> torch.device:
+    """Train to the end, from the checkpoint where there is one; return the device that it was done on."""
     fingerprint, total_steps = data.train.taxonomy.fingerprint, module.total_steps
     checkpoint = folder.checkpoint if folder.checkpoint.exists() else None
     curves = CurveLogger(folder.curves)
-    if checkpoint is not None:
-        curves.go_on_from(_checkpoint_step(checkpoint, fingerprint))
+    begin = 0 if checkpoint is None else _checkpoint_step(checkpoint, fingerprint)
+    curves.go_on_from(begin)
     with _going_on(folder):
         data.load()
     progress, signals = ProgressLine(total_steps, console), StopSignals()
@@ -154,8 +162,10 @@ def _fit(
                 trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         except (KeyboardInterrupt, SystemExit) as error:  # Lightning turns signals into SystemExit
             raise interrupted(folder.path, signals.number) from error
-    seconds = time.perf_counter() - started
-    console.print(f"trained {total_steps:,} steps in {seconds:,.0f} s ({progress.speed:,.0f} pictures/s)")
+    seconds, steps = time.perf_counter() - started, total_steps - begin
+    if steps > 0:
+        console.print(f"trained {steps:,} steps in {seconds:,.0f} s ({progress.speed:,.0f} pictures/s)")
+    return trainer.strategy.root_device
 
 
 def _trainer(config: Config, logger: Any = False, **given: Any) -> L.Trainer:
