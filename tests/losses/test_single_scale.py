@@ -326,6 +326,21 @@ def test_any_loss_of_the_library(name: str, args: dict[str, Any], by_path: bool)
     assert x.grad.abs().sum() > 0
 
 
+def test_a_loss_that_mines_is_given_the_miner() -> None:
+    memory = metric_learning(
+        4,
+        DIM,
+        "pytorch_metric_learning.losses.CrossBatchMemory",
+        {"loss": {"type": "pytorch_metric_learning.losses.ContrastiveLoss"}, "memory_size": 32},
+        MINER,
+    )
+    assert memory.miner.pos_margin == 0.5
+    first, second = memory(batch(0), Y), memory(batch(1), Y)  # the second sees the first's pictures, too
+    assert first.isfinite()
+    assert second.isfinite()
+    assert memory.queue_idx == 16
+
+
 def test_classes_and_length_are_filled_in_by_name() -> None:
     # Its first two arguments are alpha and beta: what is given by place would land there.
     loss = metric_learning(7, DIM, "pytorch_metric_learning.losses.MultiSimilarityLoss")

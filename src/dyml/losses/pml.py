@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dyml.losses.building import build, build_part
+from dyml.imports import import_name
+from dyml.losses.building import build, build_part, option_names
 
 
 class MinedLoss(nn.Module):
@@ -40,7 +41,7 @@ def metric_learning(
         loss: the class or its import path, such as `pytorch_metric_learning.losses.SupConLoss`.
         args: its keyword arguments. `reducer`, `distance` and the like may be objects, or mappings with a
             `type`, such as `{"type": "pytorch_metric_learning.reducers.ThresholdReducer", "low": 0.1}`.
-        miner: likewise an object or a mapping, or None.
+        miner: likewise an object or a mapping, or None. A loss that has a miner of its own is given it.
 
     Returns:
         The loss itself, or with a miner a `MinedLoss`.
@@ -55,7 +56,11 @@ def metric_learning(
     0.2
     """
     fill = {"num_classes": num_classes, "embedding_size": dim, "dim": dim}
-    made = build(loss, args or {}, "loss", fill)
+    loss = import_name(loss) if isinstance(loss, str) else loss
+    args = dict(args or {})
+    if miner is not None and "miner" in option_names(loss):
+        args["miner"], miner = miner, None  # such as CrossBatchMemory, which mines in its memory
+    made = build(loss, args, "loss", fill)
     return made if miner is None else MinedLoss(made, build_part(miner, "miner", fill))
 
 
