@@ -207,8 +207,7 @@ def tree_of(labels: Ints, scales: Sequence[str], names: Sequence[Sequence[str]])
 
 
 def _fine_to_coarse(table: Table, counts: dict[str, int]) -> list[str]:
-    # Files mostly name the coarsest first, so of equal ones the later is likely the finer: for the message.
-    order = sorted(reversed(counts), key=lambda name: -counts[name])
+    order = sorted(counts, key=lambda name: -counts[name])
     for finer, coarser in pairwise(order):
         if counts[finer] == counts[coarser]:
             raise ManifestError(
