@@ -13,8 +13,8 @@ from typing import Any
 from dyml.errors import RunError
 
 _MENDS = {
-    errno.ENOSPC: "The disk is full: free some space, then run the same command again.",
-    errno.EDQUOT: "The disk quota is used up: free some space, then run the same command again.",
+    errno.ENOSPC: "The disk is full: free some space.",
+    errno.EDQUOT: "The disk quota is used up: free some space.",
     errno.EROFS: "The file system is read-only: choose another folder.",
     errno.EACCES: "You may not write there: choose another folder or change its rights.",
     errno.EPERM: "You may not write there: choose another folder or change its rights.",

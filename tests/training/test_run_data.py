@@ -1,5 +1,6 @@
 """The pictures of a run: opened once and alike, bad ones found early, data that does not fit refused."""
 
+import errno
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ from dyml import Embedder
 from dyml.data import dataset as dataset_module
 from dyml.data import read_manifest, write_manifest
 from dyml.data.images import open_image
-from dyml.errors import ConfigError, ImageError
+from dyml.errors import ConfigError, ImageError, RunError
 from dyml.models.embedding import embed_batches, embed_manifest
 from dyml.training import Config, resume, train
 from dyml.training.datamodule import PictureData
@@ -96,3 +97,25 @@ def test_a_test_that_is_not_open_set_is_said_to_be_none(tiny: Config, tmp_path: 
     assert "no open-set test, since fine classes are in train and in train: f00, f01," in said
     resume(tmp_path / "closed", console, report=False)
     assert console.file.getvalue().count("trained") == 2  # type: ignore[attr-defined]
+
+
+def test_a_full_disk_stops_the_run_and_keeps_its_last_checkpoint(
+    tiny: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, save, saved = tmp_path / "run", torch.save, Counter[str]()
+
+    def full(checkpoint: object, target: Path) -> None:
+        saved["times"] += 1
+        if saved["times"] > 1:
+            target.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(checkpoint, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", full)
+        with pytest.raises(RunError, match=r"cannot write .*last\.ckpt.* free some space\.") as error:
+            train(tiny, run, quiet(), report=False)
+    assert error.value.__notes__ == [f"When that is mended, `dyml train --resume {run}` goes on."]
+    assert torch.load(run / "last.ckpt", weights_only=True)["global_step"] == 5
+    assert not [path for path in run.iterdir() if path.name.startswith(".")]
+    assert resume(run, quiet(), report=False).folder.metrics.is_file()

@@ -16,6 +16,7 @@ from dyml.data.manifest import read_manifest
 from dyml.errors import RunError
 from dyml.files import write_json
 from dyml.metrics import Result, evaluate
+from dyml.metrics.storage import write_values
 from dyml.models import Embedder
 from dyml.models.embedding import embed_batches, embed_manifest
 from dyml.training.build import build_embedder
@@ -45,8 +46,13 @@ def judge_run(
     """
     manifest = data.test
     vectors = _vectors(config, data, embedder, console)
-    results = {name: evaluate(v, manifest.labels, scales=manifest.scales) for name, v in vectors.items()}
+    results = {
+        name: evaluate(v, manifest.labels, scales=manifest.scales, keep=name == TRAINED)
+        for name, v in vectors.items()
+    }
     result, baselines = results[TRAINED], {name: r for name, r in results.items() if name != TRAINED}
+    if result.per_query is not None:
+        write_values(folder.metrics, result.per_query, result.classes)
     write_json(
         folder.metrics,
         {
@@ -108,7 +114,7 @@ def judge(
     if wanted != "all":
         manifest = manifest.only(wanted)
     embeddings = embed_manifest(embedder.to(fastest_device()), manifest, batch_size, "embedding")
-    result = evaluate(embeddings, manifest.labels, scales=manifest.scales)
+    result = evaluate(embeddings, manifest.labels, scales=manifest.scales, keep=True)
     if report is not None:
         from dyml.report import write_report
 

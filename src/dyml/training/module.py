@@ -18,6 +18,10 @@ from dyml.training.schedule import warmup_cosine
 Batch = tuple[Tensor, Tensor, Tensor]  # pictures uint8 (B, C, H, W), labels (B, L), rows (B,)
 
 
+class NotFinite(RunError):
+    """A loss that is NaN or infinite: to go on would not help."""
+
+
 class EmbeddingModule(L.LightningModule):
     """Trains an embedder with a loss over several scales.
 
@@ -44,7 +48,7 @@ class EmbeddingModule(L.LightningModule):
         """Return the loss of a batch.
 
         Raises:
-            RunError: the loss is not finite; names the step.
+            NotFinite: the loss is NaN or infinite; names the step.
         """
         images, labels, _ = batch
         seed = step_seed(self.config.train.seed, self.global_step, self.global_rank)
@@ -55,7 +59,7 @@ class EmbeddingModule(L.LightningModule):
         with torch.autocast(embeddings.device.type, enabled=False):
             loss = self.loss(embeddings, labels)
         if not torch.isfinite(loss):
-            raise RunError(
+            raise NotFinite(
                 f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}). The run "
                 f"stops here; its last checkpoint is from before. Try a lower --optim.lr (now "
                 f"{self.config.optim.lr:g}), a longer --optim.warmup, or --optim.clip 1"

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
-from dyml.errors import ConfigError, DymlError, shortened
+from dyml.errors import ConfigError, DymlError, Interrupted, shortened
 from dyml.files import write_json, write_text
 from dyml.metrics import Result
 from dyml.training.build import build_embedder, build_loss, build_optimizer
@@ -26,7 +26,7 @@ from dyml.training.curves import CurveLogger
 from dyml.training.datamodule import PictureData
 from dyml.training.folder import RunFolder, describe_environment
 from dyml.training.judge import judge_run
-from dyml.training.module import EmbeddingModule
+from dyml.training.module import EmbeddingModule, NotFinite
 from dyml.training.precision import decide_precision
 from dyml.training.progress import ProgressLine
 from dyml.training.settings import dump_text, load_config
@@ -158,7 +158,7 @@ def _fit(
         )
         started = time.perf_counter()
         try:
-            with signals:
+            with signals, _going_on(folder):
                 trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         except (KeyboardInterrupt, SystemExit) as error:  # Lightning turns signals into SystemExit
             raise interrupted(folder.path, signals.number) from error
@@ -210,9 +210,11 @@ def _checkpoint_step(path: Path, fingerprint: str) -> int:
 
 @contextmanager
 def _going_on(folder: RunFolder) -> Iterator[None]:
-    """Let errors that are mended outside, such as a bad picture, say how the run goes on after."""
+    """Let errors that are mended outside, such as a bad picture or a full disk, say how the run goes on."""
     try:
         yield
+    except (Interrupted, NotFinite):
+        raise
     except DymlError as error:
         error.add_note(f"When that is mended, `dyml train --resume {folder.path}` goes on.")
         raise
