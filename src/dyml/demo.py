@@ -24,7 +24,7 @@ def run_demo(run: Path, epochs: int | None = None, console: Console | None = Non
     console = console or Console()
     run, started = _free_folder(run)
     if started:
-        console.print(f"going on with {run}")
+        console.print(f"going on with {run}", highlight=False, soft_wrap=True)
         outcome = resume(run)
     else:
         options = {} if epochs is None else {"train.epochs": epochs}
