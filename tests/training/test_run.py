@@ -40,6 +40,7 @@ def test_a_run_leaves_everything_behind(finished: Path) -> None:
         "environment.json",
         "last.ckpt",
         "metrics.json",
+        "metrics.queries.npz",
         "model",
         "report.html",
         "tensorboard",

@@ -4,7 +4,9 @@
 the relevance of a ranked list: those of one scale in `single_scale`, those over all scales in `graded`.
 """
 
+from dyml.metrics.comparing import Difference, compare_results
 from dyml.metrics.evaluation import evaluate
+from dyml.metrics.formats import latex_table
 from dyml.metrics.graded import (
     graded_set_intersection,
     hierarchical_average_precision,
@@ -20,14 +22,17 @@ from dyml.metrics.single_scale import (
 )
 
 __all__ = [
+    "Difference",
     "Result",
     "average_precision",
     "average_precision_at_r",
     "average_set_intersection",
+    "compare_results",
     "cumulative_match",
     "evaluate",
     "graded_set_intersection",
     "hierarchical_average_precision",
+    "latex_table",
     "normalised_discounted_gain",
     "r_precision",
 ]

@@ -81,7 +81,7 @@ def evaluate(
         measures: more of them: precision@10, share-found@10, mAP@10, MRR (of every scale), NDCG@10,
             LCA-first, LCA-errors (over all scales), with any k; see `dyml.metrics.chosen`.
         gain: of an item in NDCG: "exponential", 2^l − 1 where it shares l scales, or "linear", l.
-        keep: keep the values of every query in `Result.per_query`.
+        keep: keep the values of every query in `Result.per_query`, for intervals, comparisons, classes.
         block_bytes: working memory beyond the inputs, about; the result does not depend on it.
         engine: "counting" (fast, on the CPU, compiles for some seconds at its very first use), "sorting" (any
             device), or "auto" to choose by device and size. Both find the same.
@@ -130,7 +130,7 @@ def evaluate(
     question = Question(*codes, left_out, ks, alpha, chosen_measures, linear_gain)
     with choose_engine(engine, query_vectors.device.type, question) as chosen:
         scores = score_queries(query_vectors, item_vectors, chosen, block_bytes, progress)
-    return Result.from_scores(scores, names, question, keep)
+    return Result.from_scores(scores, names, question, classes if keep else None)
 
 
 def choose_engine(name: str, device: str, question: Question) -> Engine:

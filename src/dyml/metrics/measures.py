@@ -1,6 +1,6 @@
 """What is measured: the question put to an engine, the names of the measures, the values of every query."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from dyml.metrics.exclusions import LeftOut
 MULTI = ("H-AP", "NDCG", "ASI")
 
 Floats = NDArray[np.float64]
+PerQuery = Mapping[str, Mapping[str, Floats]]
 Ints = NDArray[np.int64]
 
 

@@ -3,20 +3,21 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dyml.errors import InputError
 from dyml.files import write_json
+from dyml.metrics import breakdown, formats
 from dyml.metrics.chosen import HEIGHTS
 from dyml.metrics.inputs import RESERVED, checked_scales
-from dyml.metrics.measures import MULTI, Floats, Question, Scores, mean_without_nan
+from dyml.metrics.measures import MULTI, Floats, Ints, PerQuery, Question, Scores, mean_without_nan
+from dyml.metrics.storage import read_values, values_path, write_values
 
 COUNTS = ("queries", "without relevant")
 
 Row = Mapping[str, float | None]
-PerQuery = Mapping[str, Mapping[str, Floats]]
 
 
 @dataclass(frozen=True)
@@ -32,28 +33,32 @@ class Result:
         multi: H-AP, NDCG, graded ASI and what was chosen over all scales, averaged over the queries with a
             related item.
         per_query: per scale and under "multi", every query's values as (Q,) float64 by name, NaN where it was
-            left out; None unless it was asked for. It is not part of the saved form.
+            left out; None unless it was asked for. Saved beside the JSON, as NAME.queries.npz.
         rule: what each query left out of its list: "leave-one-out" (itself), "query and gallery" (nothing),
             "by id" (the same picture), with "other cameras" where the same camera was left out; None where
             that is not known.
+        classes: (Q, L) int64, the labels of the queries, where `per_query` is and all scales share them.
     """
 
     scales: tuple[str, ...]
     by_scale: Mapping[str, Row]
     overall: Row
     multi: Row
-    per_query: PerQuery | None = None
+    per_query: PerQuery | None = field(default=None, compare=False)
     rule: str | None = None
+    classes: Ints | None = field(default=None, compare=False)
 
     @classmethod
-    def from_scores(cls, scores: Scores, scales: tuple[str, ...], question: Question, keep: bool) -> "Result":
+    def from_scores(
+        cls, scores: Scores, scales: tuple[str, ...], question: Question, classes: Ints | None
+    ) -> "Result":
         """Average the values of every query.
 
         Args:
             scores: the measures of every query.
             scales: names, fine to coarse.
             question: what was measured.
-            keep: keep the values of every query.
+            classes: (Q, L) labels of the queries, to keep the values of every query; or None.
 
         Raises:
             InputError: no query has a relevant item at any scale.
@@ -78,14 +83,9 @@ class Result:
             )
         per_query["multi"] = {name: scores.multi[:, i] for i, name in enumerate(question.multi_names)}
         multi = {name: mean_without_nan(column) for name, column in per_query["multi"].items()}
-        return cls(
-            scales,
-            by_scale,
-            _mean_of_rows(by_scale),
-            multi,
-            per_query if keep else None,
-            question.left_out.rule,
-        )
+        kept = None if classes is None else per_query
+        overall, rule = _mean_of_rows(by_scale), question.left_out.rule
+        return cls(scales, by_scale, overall, multi, kept, rule, classes)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain dictionaries: one per scale, "overall", "multi" and, where it is known, "protocol".
@@ -116,18 +116,72 @@ class Result:
             raise InputError(f"not an evaluation result: {type(error).__name__}: {error}") from error
 
     def to_json(self, path: str | Path) -> None:
-        """Write `to_dict` as JSON, atomically."""
+        """Write `to_dict` as JSON, atomically; beside it the values of every query where they were kept."""
+        if self.per_query is not None:
+            write_values(path, self.per_query, self.classes)
+        else:
+            # Those of another result must not be taken for this one's.
+            values_path(path).unlink(missing_ok=True)
         write_json(path, self.to_dict())
 
     @classmethod
     def from_json(cls, path: str | Path) -> "Result":
-        """Read a result written by `to_json`."""
+        """Read a result written by `to_json`, or the metrics.json of a run.
+
+        Raises:
+            InputError: there is no such file, or it holds something else.
+        """
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            value = json.loads(Path(path).read_text(encoding="utf-8"))
+            if isinstance(value, dict) and {"test", "baselines"} <= set(value):
+                value = value["test"]
+            return cls.from_dict(value)._with_values(path)
         except FileNotFoundError as error:
             raise InputError(f"no result file {path}") from error
         except (UnicodeDecodeError, json.JSONDecodeError, InputError) as error:
             raise InputError(f"{path}: {error}") from error
+
+    def _with_values(self, path: str | Path) -> "Result":
+        """Add the values of every query, where they lie beside the JSON and belong to it."""
+        values = read_values(path)
+        if values is None:
+            return self
+        rows = {**self.by_scale, "multi": self.multi}
+        for part, columns in values[0].items():
+            for name, column in columns.items():
+                mean, saved = mean_without_nan(column), rows.get(part, {}).get(name)
+                if (mean is None) != (saved is None) or abs((mean or 0) - (saved or 0)) > 1e-9:
+                    raise InputError(
+                        f"{values_path(path)} is of another result ({part}, {name}): remove it, or evaluate "
+                        f"again"
+                    )
+        return replace(self, per_query=values[0], classes=values[1])
+
+    def intervals(
+        self, level: float = 0.95, draws: int = 1000, seed: int = 0
+    ) -> dict[str, dict[str, tuple[float, float] | None]]:
+        """Return a bootstrap confidence interval over queries for every measure, as (low, high).
+
+        Raises:
+            InputError: the values of every query were not kept.
+        """
+        return breakdown.intervals(self, level, draws, seed)
+
+    def per_class(self, scale: str) -> dict[int, dict[str, float]]:
+        """Return the measures of every class of a scale, averaged over its queries, by class id.
+
+        Raises:
+            InputError: the values of every query were not kept, or no such scale.
+        """
+        return breakdown.per_class(self, scale)
+
+    def to_csv(self) -> str:
+        """Write one line a value: scale, measure, value."""
+        return formats.csv_table(self)
+
+    def to_latex(self, name: str = "dyml") -> str:
+        """Write a LaTeX tabular of one method: ASI, mAP and R@1 of every scale, as in the paper."""
+        return formats.latex_table({name: self})
 
     def table(self) -> str:
         """Draw the result as text, in percent: a row per scale, the overall row, then the graded measures."""
