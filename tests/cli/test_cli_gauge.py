@@ -176,6 +176,19 @@ def test_compare_images(gauged: Done, run: Path, pictures: Path) -> None:
     assert data["scales"]["fine"]["probability"] < value["scales"]["fine"]["probability"]
 
 
+def test_compare_images_with_a_gauge_from_elsewhere(
+    gauged: Done, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "g.json"
+    elsewhere.write_bytes((run / "model" / "gauge.json").read_bytes())
+    words = ["compare-images", pictures / "2 0.png", pictures / "2 1.png", "--model", run, "--json"]
+    assert dyml(*words, "--gauge", elsewhere).stdout == dyml(*words).stdout
+    elsewhere.write_text("{}", encoding="utf-8")
+    done = dyml(*words, "--gauge", elsewhere)
+    assert (done.returncode, "is not a gauge" in done.stderr) == (2, True)
+    assert "a criterion is eer" in dyml(*words, "--same", "eeer").stderr
+
+
 def test_a_picture_is_like_itself(gauged: Done, run: Path, pictures: Path) -> None:
     a = pictures / "5 0.png"
     value = json.loads(dyml("compare-images", a, a, "--model", run, "--same", "eer", "--json").stdout)

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from gauge_data import tree_data
 
-from dyml.errors import InputError
 from dyml.gauge import fit_gauge
 from dyml.gauge.bootstrap import bootstrap_rates
 from dyml.gauge.criteria import parse_criterion
@@ -81,8 +80,3 @@ def width_of_drawn_pairs(embeddings: np.ndarray, labels: np.ndarray) -> float:
 def test_few_replicates_make_no_interval() -> None:
     assert estimate(1.0, [1.0] * 9).low is None
     assert estimate(1.0, list(np.linspace(0, 1, 101))).low == pytest.approx(0.025)
-
-
-def test_pairs_are_not_what_is_drawn() -> None:
-    with pytest.raises(InputError, match="class or picture; got 'pairs'"):
-        replicates("pairs")

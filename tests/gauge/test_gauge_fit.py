@@ -110,7 +110,9 @@ def test_what_no_threshold_fulfils_is_said() -> None:
     _, labels = tree_data(2)
     noise = fit_gauge(rng.normal(size=(len(labels), 4)), labels, NAMES[:2], replicates=0)
     assert noise.mark("fine", "precision=0.99") is None
-    with pytest.raises(InputError, match=r"no similarity fulfils 'precision=0.99' at scale 'fine'"):
+    with pytest.raises(
+        InputError, match=r"no threshold for 'precision=0.99' at scale 'fine': P\(same\) reaches"
+    ):
         noise.threshold("fine", "precision=0.99")
     assert not noise.read(1.0, "precision=0.99").scales[0].same
     assert noise.range.resolved == 0
@@ -179,6 +181,8 @@ def test_a_scale_without_same_pairs() -> None:
     embeddings, labels = tree_data(2, branches=4, pictures=1)
     made = fit_gauge(embeddings, labels, ("fine", "coarse"), replicates=5)
     assert made.mark("fine") is None
+    with pytest.raises(InputError, match="without same or without different pairs"):
+        made.threshold("fine")
     assert made.range.distance[0] is None
     assert made.range.decibels is None
     assert made.choices[0].method == "constant"

@@ -109,7 +109,7 @@ def gauge(
 def compare_images(
     first: Annotated[Path, typer.Argument(metavar="A", help="A picture.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
-    model: Annotated[str, typer.Option("--model", help=f"{SOURCE} It must have a gauge.")],
+    model: Annotated[str, typer.Option("--model", help=f"{SOURCE} `dyml gauge` gives it a gauge.")],
     prior: Annotated[
         str,
         typer.Option(
@@ -127,6 +127,9 @@ def compare_images(
             "precision=SHARE.",
         ),
     ] = "p=0.5",
+    gauge_file: Annotated[
+        Path | None, typer.Option("--gauge", help="The gauge's file; by default the one of the model.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
 ) -> None:
     """Compare two pictures: their similarity, and same or different at every scale, with the probability.
@@ -137,10 +140,12 @@ def compare_images(
     """
     import json
 
+    from dyml.gauge import Gauge
     from dyml.gauge.compare import compare_images as compare
     from dyml.gauge.tables import comparison_text
 
-    comparison = compare(first, second, model, _prior(prior), criterion)
+    made = None if gauge_file is None else Gauge.load(gauge_file)
+    comparison = compare(first, second, model, _prior(prior), criterion, made)
     if as_json:
         typer.echo(json.dumps(comparison.to_dict(), indent=1, allow_nan=False))
     else:

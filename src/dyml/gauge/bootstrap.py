@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-from dyml.errors import InputError, suggest
 from dyml.gauge.pairs import Floats, Ints, Pairs
 from dyml.gauge.rates import Rates, all_rates, places, rates_at, thinned
 
@@ -35,12 +34,7 @@ def bootstrap_rates(
         replicates: how many; 0 gives none.
         unit: what is drawn with replacement: fine classes (`class`) or pictures (`picture`).
         seed: of the draws.
-
-    Raises:
-        InputError: another unit.
     """
-    if unit not in UNITS:
-        raise InputError(f"what is drawn again is {' or '.join(UNITS)}; got {unit!r}.{suggest(unit, UNITS)}")
     units = np.unique(labels[:, 0], return_inverse=True)[1].reshape(-1)
     if unit == "picture":
         units = np.arange(len(labels))

@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-from dyml.errors import InputError, suggest
 from dyml.gauge.pairs import Floats
 
 Score = Literal["log_loss", "brier"]
@@ -90,13 +89,7 @@ def constant(same: Bools, weights: Floats) -> Curve:
 
 
 def proper_score(kind: str, chance: Floats, same: Bools, weights: Floats) -> float:
-    """Return the weighted mean log loss (in nats) or Brier score of predictions; lower is better.
-
-    Raises:
-        InputError: there is no such score.
-    """
-    if kind not in SCORES:
-        raise InputError(f"a score is {' or '.join(SCORES)}; got {kind!r}.{suggest(kind, SCORES)}")
+    """Return the weighted mean `log_loss` (in nats) or `brier` score of predictions; lower is better."""
     if kind == "brier":
         loss = np.square(chance - same)
     else:

@@ -14,6 +14,7 @@ from dyml.gauge.pairs import Floats
 DEFAULT = ("eer", "far=0.01", "far=0.001", "f1", "precision=0.9", "p=0.5")
 WITH_VALUE = ("far", "precision", "p")
 KINDS = ("eer", "f1", *WITH_VALUE)
+_ROUNDING = 1e-12  # rates are sums of shares, so that 1 of 100 may come out a little above 0.01
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ def pick(criterion: Criterion, false_accept: Floats, true_accept: Floats, chance
     if criterion.value is None or criterion.kind not in ("far", "precision"):
         raise InputError(f"{criterion} is not chosen by error rates")
     if criterion.kind == "far":
-        fulfilled = (false_accept <= criterion.value) & (true_accept > 0)
+        fulfilled = (false_accept <= criterion.value + _ROUNDING) & (true_accept > 0)
     else:
-        fulfilled = precision(false_accept, true_accept, chance) >= criterion.value
+        fulfilled = precision(false_accept, true_accept, chance) >= criterion.value - _ROUNDING
     found = np.flatnonzero(fulfilled)
     return int(found[-1]) if len(found) else None
 

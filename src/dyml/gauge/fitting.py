@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dyml.errors import InputError
-from dyml.gauge.bootstrap import bootstrap_rates
+from dyml.errors import InputError, suggest
+from dyml.gauge.bootstrap import UNITS, bootstrap_rates
+from dyml.gauge.calibration import SCORES
 from dyml.gauge.choosing import Sample, choose
 from dyml.gauge.consistency import joined
 from dyml.gauge.criteria import DEFAULT, parse_criterion
@@ -59,11 +60,7 @@ def fit_gauge(
         TaxonomyError: labels do not nest.
     """
     vectors, table = checked(embeddings, labels, scales)
-    wished = tuple(dict.fromkeys(str(parse_criterion(criterion)) for criterion in criteria))
-    if not 0 < bound < 1:
-        raise InputError(f"the bound of the EER lies between 0 and 1; got {bound}")
-    if most < 1 or replicates < 0:
-        raise InputError(f"most must be 1 or more, replicates 0 or more; got {most} and {replicates}")
+    wished = check_options(criteria, score, most, replicates, unit, bound)
     totals = pair_totals(table if population is None else _checked_population(population, len(scales)))
     data, wanted = level_prior(DATA, totals, scales), level_prior(prior, totals, scales)
     sample = Sample(vectors, table, wanted, most, seed)
@@ -101,6 +98,24 @@ def fit_gauge(
     )
     found = [gauge.mark(m, text) for m in range(len(scales)) for text in wished if text.startswith("p=")]
     return gauge.changed(marks=(*marks, *(mark for mark in found if mark is not None)))
+
+
+def check_options(
+    criteria: Sequence[str], score: str, most: int, replicates: int, unit: str, bound: float
+) -> tuple[str, ...]:
+    """Refuse options of `fit_gauge` that are not understood, and return the criteria in their usual form.
+
+    Raises:
+        InputError: names the option and what it can be.
+    """
+    for what, value, known in (("score", score, SCORES), ("unit", unit, UNITS)):
+        if value not in known:
+            raise InputError(f"{what} must be {' or '.join(known)}; got {value!r}.{suggest(value, known)}")
+    if not 0 < bound < 1:
+        raise InputError(f"the bound of the EER lies between 0 and 1; got {bound}")
+    if most < 1 or replicates < 0:
+        raise InputError(f"most must be 1 or more, replicates 0 or more; got {most} and {replicates}")
+    return tuple(dict.fromkeys(str(parse_criterion(criterion)) for criterion in criteria))
 
 
 def judged_on(gauge: Gauge, embeddings: ArrayLike, labels: ArrayLike, most: int = 100_000) -> Gauge:

@@ -15,11 +15,11 @@ from dyml.gauge.criteria import parse_criterion
 from dyml.gauge.dynamic_range import DynamicRange
 from dyml.gauge.field_checks import check_fields
 from dyml.gauge.judged import Judged
-from dyml.gauge.marks import Mark, Plain, checked_cosines, distance, figures_for, mark, probability_mark
+from dyml.gauge.marks import Mark, Plain, checked_cosines, figures_for, mark, probability_mark
 from dyml.gauge.pairs import Floats
 from dyml.gauge.priors import Prior, scale_chances
 from dyml.gauge.rates import Rates
-from dyml.gauge.reading import Reading, ScaleReading
+from dyml.gauge.reading import Reading, read_off
 from dyml.gauge.reweighting import fields_with_prior
 from dyml.gauge.storage import read_gauge, write_gauge
 
@@ -114,9 +114,11 @@ class Gauge(Plain):
         found = self.mark(scale, criterion)
         if found is None:
             m = self.scale_index(scale)
+            why = f"P(same) reaches {self.chances[m][-1]:.3g} at most. Ask for less, or set another prior."
+            if self.rates.at_scale(m, np.array(self.prior)) is None:
+                why = "it was fitted without same or without different pairs there. Fit it to more pictures."
             raise InputError(
-                f"no similarity fulfils {criterion!r} at scale {self.scales[m]!r}: P(same) reaches "
-                f"{self.chances[m][-1]:.3g} at most under the gauge's prior. Ask for less, or set a prior."
+                f"the gauge has no threshold for {criterion!r} at scale {self.scales[m]!r}: {why}"
             )
         return found.similarity.value
 
@@ -128,19 +130,7 @@ class Gauge(Plain):
             criterion: from which threshold on they count as the same; by default, where that is likelier
                 than not. A scale where nothing fulfils it says different.
         """
-        value = float(checked_cosines(similarity))
-        parsed, chances = parse_criterion(criterion), self.probability(value)
-        rows = []
-        for m, scale in enumerate(self.scales):
-            found = self.mark(m, criterion)
-            threshold = None if found is None else found.similarity.value
-            chance = float(chances[m])
-            if parsed.kind == "p" and parsed.value is not None:
-                same = chance >= parsed.value
-            else:
-                same = threshold is not None and value >= threshold
-            rows.append(ScaleReading(scale=scale, same=same, probability=chance, threshold=threshold))
-        return Reading(similarity=value, distance=float(distance(value)), scales=tuple(rows))
+        return read_off(self, similarity, criterion)
 
     def with_prior(self, prior: Prior) -> "Gauge":
         """Return the gauge under another prior: probabilities by Bayes' rule, thresholds chosen anew.

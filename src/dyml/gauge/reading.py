@@ -1,6 +1,12 @@
 """What the ruler says of one similarity."""
 
-from dyml.gauge.marks import Plain
+from typing import TYPE_CHECKING
+
+from dyml.gauge.criteria import parse_criterion
+from dyml.gauge.marks import Plain, checked_cosines, distance
+
+if TYPE_CHECKING:
+    from dyml.gauge.gauge import Gauge
 
 
 class ScaleReading(Plain):
@@ -31,3 +37,20 @@ class Reading(Plain):
     similarity: float
     distance: float
     scales: tuple[ScaleReading, ...]
+
+
+def read_off(gauge: "Gauge", similarity: float, criterion: str) -> Reading:
+    """Read one similarity; see `Gauge.read`."""
+    value = float(checked_cosines(similarity))
+    parsed, chances = parse_criterion(criterion), gauge.probability(value)
+    rows = []
+    for m, scale in enumerate(gauge.scales):
+        found = gauge.mark(m, criterion)
+        threshold = None if found is None else found.similarity.value
+        chance = float(chances[m])
+        if parsed.kind == "p" and parsed.value is not None:
+            same = chance >= parsed.value
+        else:
+            same = threshold is not None and value >= threshold
+        rows.append(ScaleReading(scale=scale, same=same, probability=chance, threshold=threshold))
+    return Reading(similarity=value, distance=float(distance(value)), scales=tuple(rows))

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from rich.console import Console
 
 from dyml.data.manifest import Manifest, read_manifest
 from dyml.errors import RunError
 from dyml.gauge.choosing import Sample
 from dyml.gauge.criteria import DEFAULT
 from dyml.gauge.data_choice import choose_data, trained_classes
-from dyml.gauge.fitting import fit_gauge, judged_on, sample_for
+from dyml.gauge.fitting import check_options, fit_gauge, judged_on, sample_for
 from dyml.gauge.gauge import Gauge
-from dyml.gauge.priors import DATA, Prior
+from dyml.gauge.pairs import pair_totals
+from dyml.gauge.priors import DATA, Prior, level_prior
 from dyml.gauge.storage import NAME, WEIGHTS, weights_digest
 from dyml.models import Embedder
 from dyml.models.embedding import embed_manifest
@@ -76,24 +78,28 @@ def gauge_source(
         words += (
             f"; {known:,} of these classes were trained on, so what is said here is too good for new classes"
         )
+    # Mistakes show before the pictures are embedded, which takes the time.
+    check_options(criteria, score, most, replicates, unit, bound)
+    level_prior(prior, pair_totals(data.population), data.manifest.scales)
     embeddings = embed_manifest(embedder, data.manifest, batch_size, "embedding held-out pictures")
-    fit, labels, scales = ~data.judged, data.manifest.labels, data.manifest.scales
-    gauge = fit_gauge(
-        embeddings[fit],
-        labels[fit],
-        scales,
-        prior=prior,
-        population=data.population,
-        criteria=criteria,
-        score=score,
-        most=most,
-        replicates=replicates,
-        unit=unit,
-        bound=bound,
-        seed=seed,
-        about={"source": source, "data": words, "trained classes": known},
-    )
-    gauge = judged_on(gauge, embeddings[data.judged], labels[data.judged], most)
+    fit, labels = ~data.judged, data.manifest.labels
+    with Console(stderr=True).status("fitting the gauge …"):
+        gauge = fit_gauge(
+            embeddings[fit],
+            labels[fit],
+            data.manifest.scales,
+            prior=prior,
+            population=data.population,
+            criteria=criteria,
+            score=score,
+            most=most,
+            replicates=replicates,
+            unit=unit,
+            bound=bound,
+            seed=seed,
+            about={"source": source, "data": words, "trained classes": known},
+        )
+        gauge = judged_on(gauge, embeddings[data.judged], labels[data.judged], most)
     weights = model_folder(source) / WEIGHTS if not source.startswith(HUB) else None
     if weights is not None and weights.is_file():
         gauge = gauge.changed(weights=weights_digest(weights))
