@@ -1,21 +1,26 @@
 """`dyml eval`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from dyml.metrics import Result
+
 CONTEXT: dict[str, bool] = {}
+FORMATS = ("table", "json", "csv", "latex")
 
 
 def evaluate(
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="RUN_OR_MODEL",
             help="A run folder, a model folder, or hub:NAME for one on the Hugging Face hub.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option("--data", "--data.root", help="The folder of pictures; by default the run's own."),
@@ -33,8 +38,49 @@ def evaluate(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Pictures embedded at a time.")
     ] = 256,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the JSON to this file, too.")] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option("--embeddings", help="Judge these instead: .npy, .npz, .parquet or .safetensors."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="Their .csv or .parquet table: a row each, a column a scale."),
+    ] = None,
+    gallery: Annotated[
+        Path | None, typer.Option("--gallery", help="Embeddings to search; else each asks for the others.")
+    ] = None,
+    gallery_labels: Annotated[
+        Path | None, typer.Option("--gallery-labels", help="The table of the gallery.")
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option("--scales", help="With --labels: the label columns, fine to coarse, as fine,coarse."),
+    ] = None,
+    by_id: Annotated[
+        bool, typer.Option("--by-id", help="With --labels: leave out what has the query's `id`.")
+    ] = False,
+    other_cameras: Annotated[
+        bool,
+        typer.Option(
+            "--other-cameras", help="With --labels: leave out the query's own class in its own `camera`."
+        ),
+    ] = False,
+    distractors: Annotated[
+        bool, typer.Option("--distractors", help="With --labels: the label -1 is relevant to nothing.")
+    ] = False,
+    measures: Annotated[
+        str | None,
+        typer.Option("--measures", help="With --labels: more measures, as precision@10,MRR,NDCG@10."),
+    ] = None,
+    ci: Annotated[
+        bool, typer.Option("--ci", help="Add 95 % confidence intervals: bootstrap over queries.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    form: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "table",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the JSON to this file, too, and every query's values beside it."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write an HTML report to this file, too.")
     ] = None,
@@ -46,17 +92,90 @@ def evaluate(
 
     **Examples**
 
-    `dyml eval runs/grocery`
+    `dyml eval runs/grocery --ci`
 
     `dyml eval runs/grocery --data other/pictures --split all --json`
+
+    `dyml eval --embeddings vectors.npy --labels labels.csv --scales species,genus`
     """
+    from dyml.errors import ConfigError, suggest
+
+    if form not in FORMATS:
+        raise ConfigError(f"--format must be one of {', '.join(FORMATS)}.{suggest(form, FORMATS)}")
+    ours = {"--data": data, "--data.manifest": manifest, "--split": split, "--report": report}
+    files: dict[str, Any] = {"--labels": labels, "--gallery": gallery, "--gallery-labels": gallery_labels}
+    files |= {"--scales": scales, "--by-id": by_id, "--other-cameras": other_cameras}
+    files |= {"--distractors": distractors, "--measures": measures}
+    if embeddings is None:
+        if source is None:
+            raise ConfigError("name a run or model to judge, or --embeddings FILE --labels FILE")
+        _refuse(files, "goes with --embeddings alone")
+        from dyml.training.judge import judge
+
+        judged = judge(source, data, manifest, split, batch_size, report)
+    else:
+        _refuse({source or "": source, **ours}, "does not go with --embeddings: these are judged as they are")
+        judged = _judge_files(
+            embeddings,
+            labels,
+            gallery,
+            gallery_labels,
+            scales,
+            by_id=by_id,
+            other_cameras=other_cameras,
+            distractors=distractors,
+            measures=(measures or "").split(",") if measures else (),
+        )
+    if out is not None:
+        judged.to_json(out)
+    typer.echo(_shown(judged, "json" if as_json else form, ci, source or str(embeddings)), nl=False)
+
+
+def _refuse(options: dict[str, Any], why: str) -> None:
+    from dyml.errors import ConfigError
+
+    for name, value in options.items():
+        if value:
+            raise ConfigError(f"{name} {why}")
+
+
+def _judge_files(
+    embeddings: Path,
+    labels: Path | None,
+    gallery: Path | None,
+    gallery_labels: Path | None,
+    scales: str | None,
+    **options: Any,
+) -> "Result":
+    from dyml.errors import ConfigError
+    from dyml.metrics.from_files import Side, evaluate_files
+
+    if labels is None:
+        raise ConfigError("--embeddings needs --labels FILE: a table with a row for each, a column a scale")
+    if (gallery is None) != (gallery_labels is None):
+        raise ConfigError("--gallery and --gallery-labels come together: give both, or neither")
+    other = None if gallery is None or gallery_labels is None else Side(gallery, gallery_labels)
+    names = None if scales is None else [name.strip() for name in scales.split(",")]
+    return evaluate_files(Side(embeddings, labels), other, scales=names, **options)
+
+
+def _shown(result: "Result", form: str, ci: bool, name: str) -> str:
     import json
 
-    from dyml.files import write_json
-    from dyml.training.judge import judge
+    from dyml.metrics.breakdown import intervals_table
 
-    judged = judge(source, data, manifest, split, batch_size, report)
-    value = judged.to_dict()
-    if out is not None:
-        write_json(out, value)
-    typer.echo(json.dumps(value, indent=1, allow_nan=False) if as_json else judged.table())
+    if form == "csv":
+        return result.to_csv(result.intervals() if ci else None)
+    if form == "latex":
+        return result.to_latex(name)
+    value: dict[str, Any] = result.to_dict()
+    if form == "json":
+        if ci:
+            value["intervals"] = result.intervals()
+        return json.dumps(value, indent=1, allow_nan=False) + "\n"
+    text = result.table() + "\n"
+    if ci:
+        text += (
+            "\n95 % intervals, bootstrap over queries\n" + intervals_table(result, result.intervals()) + "\n"
+        )
+    return text

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dyml.metrics.result import Result
 
 Extent = tuple[float, float] | None
+Extents = dict[str, dict[str, Extent]]
 
 
 def kept_values(result: "Result") -> "PerQuery":
@@ -21,9 +22,7 @@ def kept_values(result: "Result") -> "PerQuery":
     return result.per_query
 
 
-def intervals(
-    result: "Result", level: float = 0.95, draws: int = 1000, seed: int = 0
-) -> dict[str, dict[str, Extent]]:
+def intervals(result: "Result", level: float = 0.95, draws: int = 1000, seed: int = 0) -> Extents:
     """Return a percentile bootstrap interval over queries for every measure.
 
     Args:
@@ -89,7 +88,7 @@ def per_class(result: "Result", scale: str) -> dict[int, dict[str, float]]:
     }
 
 
-def intervals_table(result: "Result", found: dict[str, dict[str, Extent]]) -> str:
+def intervals_table(result: "Result", found: Extents) -> str:
     """Draw the intervals as text, a line a measure, beside the values."""
     from dyml.metrics.result import shown
 

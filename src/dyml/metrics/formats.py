@@ -9,6 +9,7 @@ from dyml.errors import InputError
 from dyml.metrics.chosen import HEIGHTS
 
 if TYPE_CHECKING:
+    from dyml.metrics.breakdown import Extents
     from dyml.metrics.result import Result, Row
 
 PAPER = ("ASI", "mAP", "CMC@1")  # The order of the columns in the paper's tables.
@@ -20,13 +21,23 @@ _SIGNS = {
 }
 
 
-def csv_table(result: "Result") -> str:
-    """Write one line a value: scale, measure, value; shares in 0 … 1, an empty value where there is none."""
+def csv_table(result: "Result", intervals: "Extents | None" = None) -> str:
+    """Write one line a value: scale, measure, value; shares in 0 … 1, empty where there is none.
+
+    Args:
+        result: what to write.
+        intervals: adds the columns low and high.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["scale", "measure", "value"])
+    writer.writerow(["scale", "measure", "value", *([] if intervals is None else ["low", "high"])])
     for part, row in {**result.by_scale, "overall": result.overall, "multi": result.multi}.items():
-        writer.writerows([part, name, "" if value is None else repr(value)] for name, value in row.items())
+        for name, value in row.items():
+            ends: tuple[float | None, ...] = ()
+            if intervals is not None:
+                ends = intervals.get(part, {}).get(name) or (None, None)
+            numbers = ("" if number is None else repr(number) for number in (value, *ends))
+            writer.writerow([part, name, *numbers])
     return file.getvalue()
 
 

@@ -57,8 +57,8 @@ def flipped_means(parts: Sequence[Floats], joint: bool, draws: int, seed: int) -
     """
 
     def signs(rng: np.random.Generator, count: int, rows: int) -> Floats:
-        turned: Floats = 2.0 * rng.integers(0, 2, (rows, count), dtype=np.int8) - 1
-        return turned
+        turned: Floats = rng.integers(0, 2, (rows, count), dtype=np.int8).astype(np.float64)
+        return 2 * turned - 1
 
     return _weighted_means(parts, joint, draws, seed, signs, of_all=True)
 

@@ -157,9 +157,7 @@ class Result:
                     )
         return replace(self, per_query=values[0], classes=values[1])
 
-    def intervals(
-        self, level: float = 0.95, draws: int = 1000, seed: int = 0
-    ) -> dict[str, dict[str, tuple[float, float] | None]]:
+    def intervals(self, level: float = 0.95, draws: int = 1000, seed: int = 0) -> breakdown.Extents:
         """Return a bootstrap confidence interval over queries for every measure, as (low, high).
 
         Raises:
@@ -175,9 +173,9 @@ class Result:
         """
         return breakdown.per_class(self, scale)
 
-    def to_csv(self) -> str:
-        """Write one line a value: scale, measure, value."""
-        return formats.csv_table(self)
+    def to_csv(self, intervals: breakdown.Extents | None = None) -> str:
+        """Write one line a value: scale, measure, value; and low, high where `intervals` are given."""
+        return formats.csv_table(self, intervals)
 
     def to_latex(self, name: str = "dyml") -> str:
         """Write a LaTeX tabular of one method: ASI, mAP and R@1 of every scale, as in the paper."""

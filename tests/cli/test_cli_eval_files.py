@@ -1,0 +1,80 @@
+"""`dyml eval --embeddings`: tables, formats, intervals, and mistakes in one line."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from dyml.cli import main
+from dyml.metrics import Result
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    fine = np.arange(60) % 12
+    np.save("v.npy", rng.normal(size=(12, 4))[fine] + 0.5 * rng.normal(size=(60, 4)))
+    lines = ["species,genus,id", *(f"s{i},g{i // 4},{n}" for n, i in enumerate(fine))]
+    (tmp_path / "l.csv").write_text("\n".join(lines))
+
+
+def dyml(capsys, *words):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["dyml", "eval", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+    return int(end.value.code or 0), *capsys.readouterr()
+
+
+FILES = ("--embeddings", "v.npy", "--labels", "l.csv")
+
+
+def test_formats(capsys):
+    code, out, err = dyml(capsys, *FILES, "--ci", "--out", "r.json")
+    assert (code, err) == (0, "")
+    assert out.startswith("scale")
+    assert "95 % intervals" in out
+    result = Result.from_json("r.json")
+    assert result.scales == ("species", "genus")
+    assert result.per_query is not None
+    low, high = result.intervals()["overall"]["mAP"]
+    assert f"{100 * low:.2f} … {100 * high:.2f}" in out
+    value = json.loads(
+        dyml(capsys, *FILES, "--json", "--ci", "--measures", "MRR, NDCG@5".replace(" ", ""))[1]
+    )
+    assert {"MRR", "mAP"} <= set(value["species"])
+    assert "NDCG@5" in value["multi"]
+    assert value["intervals"]["overall"]["mAP"] == [low, high]
+    assert dyml(capsys, *FILES, "--format", "csv")[1] == result.to_csv()
+    lines = dyml(capsys, *FILES, "--format", "csv", "--ci")[1].splitlines()
+    assert lines[0] == "scale,measure,value,low,high"
+    assert f"overall,mAP,{result.overall['mAP']!r},{low!r},{high!r}" in lines
+    assert dyml(capsys, *FILES, "--format", "latex")[1].startswith(r"\begin{tabular}")
+
+
+def test_a_gallery(capsys):
+    _, out, _ = dyml(capsys, *FILES, "--gallery", "v.npy", "--gallery-labels", "l.csv", "--by-id")
+    assert out.splitlines()[-1].split() == ["protocol", "by", "id"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ((), "name a run or model to judge, or --embeddings"),
+        (FILES[:2], "--embeddings needs --labels FILE"),
+        ((*FILES, "--gallery", "v.npy"), "--gallery and --gallery-labels come together"),
+        ((*FILES, "--split", "test"), "--split does not go with --embeddings"),
+        (("run", *FILES), "run does not go with --embeddings"),
+        (("run", "--by-id"), "--by-id goes with --embeddings alone"),
+        ((*FILES, "--format", "latx"), "Did you mean 'latex'"),
+        ((*FILES, "--measures", "recall@3"), "no measure 'recall@3'"),
+        ((*FILES, "--scales", "genus,species"), "do not nest"),
+    ],
+)
+def test_mistakes(capsys, words, text):
+    code, out, err = dyml(capsys, *words)
+    assert (code, out) == (2, "")
+    assert text in err
+    assert len(err.splitlines()) == 1
