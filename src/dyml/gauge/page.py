@@ -16,6 +16,7 @@ from dyml.report.sections import Section
 from dyml.report.svg import inline
 from dyml.report.text import listed, safe
 
+_WRAPPED = 'style="white-space:normal"'
 _SOFT = 'style="font-weight:400;white-space:normal;min-width:8em"'
 
 
@@ -53,7 +54,7 @@ def _ruler(gauge: Gauge, sample: Sample) -> Section:
         "The ruler: similarity and the marks of all scales",
         caption,
     )
-    lead, rest = (safe(line) for line in range_lines(gauge))
+    lead, rest = (_text(line) for line in range_lines(gauge))
     note = (
         "Distances are Euclidean, between unit vectors: sqrt(2 − 2 · similarity). Decibels are 20 · log10 of "
         "the ratio of the coarsest to the finest distance."
@@ -71,11 +72,11 @@ def _thresholds(gauge: Gauge) -> Section:
         marks = [mark for mark in gauge.marks if mark.scale == scale]
         rows = []
         for place, mark in enumerate(marks):
-            first = f'<th class="scale" scope="rowgroup" rowspan="{len(marks)}">{safe(scale)}</th>'
+            first = f'<th class="scale" {_WRAPPED} scope="rowgroup" rowspan="{len(marks)}">{safe(scale)}</th>'
             shares = (mark.false_accept, mark.false_reject, mark.precision)
             cells = _cell(mark.similarity, 1, 3) + _cell(mark.distance, 1, 3)
             cells += "".join(_cell(value) for value in shares)
-            words = safe(parse_criterion(mark.criterion).words)
+            words = _text(parse_criterion(mark.criterion).words)
             named = f'<th class="method" scope="row" {_SOFT}>{words}</th>'
             rows.append(f"<tr>{first if place == 0 else ''}{named}{cells}</tr>")
         if rows:
@@ -114,6 +115,11 @@ def _reliability(gauge: Gauge) -> Section:
         "consistent: what is likely at a finer scale is at least as likely at a coarser one."
     )
     return Section("reliability", "Reliability", f'{figure}<p class="note">{note}</p>')
+
+
+def _text(words: str) -> str:
+    """Return words as HTML, percent signs kept with their numbers."""
+    return safe(words).replace(" %", "&#8239;%")
 
 
 def _cell(value: Estimate, factor: float = 100, digits: int = 2) -> str:

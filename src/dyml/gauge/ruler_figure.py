@@ -31,7 +31,7 @@ def ruler_figure(gauge: Gauge, sample: Sample, width: int) -> Figure:
         box = (left / width, floor / height, (width - left - right) / width, tall / height)
         panels.append(figure.add_axes(box, facecolor="none", xlim=(low, high)))
         floor -= gap
-    _densities(panels[0], gauge, sample, (low, high))
+    _densities(panels[0], gauge, sample, (low, high), width - left - right)
     _marks(panels[1], gauge, narrow)
     _probabilities(panels[2], gauge, (low, high), narrow)
     _distance_axis(panels[0], low, high, narrow)
@@ -45,9 +45,9 @@ def ruler_figure(gauge: Gauge, sample: Sample, width: int) -> Figure:
     return figure
 
 
-def _densities(axes: Axes, gauge: Gauge, sample: Sample, ends: tuple[float, float]) -> None:
+def _densities(axes: Axes, gauge: Gauge, sample: Sample, ends: tuple[float, float], pixels: float) -> None:
     scales = gauge.scales
-    axes.set(ylim=(0, 1.28), yticks=[])
+    axes.set(yticks=[])
     axes.spines["left"].set_visible(False)
     axes.tick_params(labelbottom=False)
     peaks: list[tuple[float, str, str]] = []
@@ -63,27 +63,31 @@ def _densities(axes: Axes, gauge: Gauge, sample: Sample, ends: tuple[float, floa
         name = level_name(scales, level)
         words = "nothing shared" if level == 0 else f"same {short(name, 14)}"
         peaks.append((float(where[dense.argmax()]), words, colour))
-    _spread_labels(axes, peaks, ends)
+    _spread_labels(axes, peaks, ends, pixels)
 
 
-def _spread_labels(axes: Axes, peaks: list[tuple[float, str, str]], ends: tuple[float, float]) -> None:
-    """Write a name above each peak, on a second line where two would meet."""
-    span, last = ends[1] - ends[0], [-np.inf, -np.inf]
+def _spread_labels(
+    axes: Axes, peaks: list[tuple[float, str, str]], ends: tuple[float, float], pixels: float
+) -> None:
+    """Write a name above each peak, on a line of its own where names would meet."""
+    span = ends[1] - ends[0]
+    taken: list[float] = []  # where the last name of each line ends
     for where, words, colour in sorted(peaks):
-        share = (where - ends[0]) / span
-        align = "left" if share < 0.1 else "right" if share > 0.9 else "center"
-        line = 0 if where - last[0] > 0.2 * span else 1
-        last[line] = where
+        wide = 8.0 * len(words) / pixels * span
+        left = min(max(where - wide / 2, ends[0]), ends[1] - wide)
+        line = next((place for place, end in enumerate(taken) if end <= left), len(taken))
+        taken[line : line + 1] = [left + wide]
         axes.text(
-            where,
-            1.03 + 0.12 * line,
+            left + wide / 2,
+            1.04 + 0.12 * line,
             words,
-            ha=align,
+            ha="center",
             size=11,
             weight="bold",
             color=colour,
             gid=f"halo-{line}",
         )
+    axes.set_ylim(0, 1.04 + 0.12 * max(len(taken), 2))
 
 
 def _marks(axes: Axes, gauge: Gauge, narrow: bool) -> None:
