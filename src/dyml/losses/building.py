@@ -26,7 +26,8 @@ def option_names(target: Any) -> list[str]:
     """
     callables = [target]
     if isinstance(target, type):
-        callables = [vars(base)["__init__"] for base in target.__mro__[:-1] if "__init__" in vars(base)]
+        makers = [vars(base)["__init__"] for base in target.__mro__[:-1] if "__init__" in vars(base)]
+        callables = makers or callables  # a class without a constructor of its own: what its call takes
     names: dict[str, None] = {}
     for function in callables:
         parameters = inspect.signature(function).parameters.values()

@@ -22,6 +22,7 @@ class ScaleHead(nn.Module):
 
     Source: Zhang et al., "Multi-Scale Similarity Aggregation for Dynamic Metric Learning", ACM MM 2023.
 
+    >>> import torch
     >>> head = ScaleHead(features=20, dim=12, scales=3)
     >>> vectors = head(torch.randn(2, 20))
     >>> vectors.shape, bool(torch.allclose(vectors.norm(dim=1), torch.ones(2)))
