@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,11 @@ def embed_batches(embedder: Embedder, batches: Iterable[Tensor]) -> NDArray[np.f
 
 
 def embed_manifest(
-    embedder: Embedder, manifest: Manifest, batch_size: int = 256, progress: str | None = None
+    embedder: Embedder,
+    manifest: Manifest,
+    batch_size: int = 256,
+    progress: str | None = None,
+    transform: Callable[[Any], Tensor] | None = None,
 ) -> NDArray[np.float32]:
     """Embed the pictures of a manifest, in its order.
 
@@ -49,6 +54,7 @@ def embed_manifest(
         manifest: the N pictures.
         batch_size: pictures at a time.
         progress: what a progress bar on stderr says; None: no bar.
+        transform: from a picture to a tensor of the embedder's size; None: the embedder's own way.
 
     Returns:
         (N, dim) float32 unit rows.
@@ -56,7 +62,7 @@ def embed_manifest(
     Raises:
         ImageError: a picture cannot be opened; the text names its file.
     """
-    transform = eval_transform(embedder.image_size, embedder.channels, embedder.resize)
+    transform = transform or eval_transform(embedder.image_size, embedder.channels, embedder.resize)
     batches: Iterable[Tensor] = picture_batches(
         manifest, transform, batch_size, embedder.channels, min_size=enough_pixels(embedder.resize)
     )

@@ -1,26 +1,19 @@
 """Judge an embedder on an official set, under its published protocol."""
 
-import math
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
-from torch import Tensor
 
 from dyml.data.augment import eval_transform
 from dyml.data.manifest import Manifest
 from dyml.data.official.channels import in_order
 from dyml.data.official.opening import open_official
 from dyml.data.official.pairs import Pair, evaluate_pairs
-from dyml.data.streaming import picture_batches
 from dyml.errors import InputError, ManifestError
 from dyml.metrics import Result, evaluate
 from dyml.models import Embedder
-from dyml.models.embedding import embed_batches
 
 SIDES = ("query", "gallery")
 
@@ -86,8 +79,4 @@ def _embedded(
     embedder: Embedder, manifest: Manifest, order: str, batch_size: int, what: str | None
 ) -> NDArray[np.float32]:
     transform = in_order(eval_transform(embedder.image_size, embedder.channels, embedder.resize), order)
-    batches: Iterable[Tensor] = picture_batches(manifest, transform, batch_size, embedder.channels)
-    if what is not None and sys.stderr.isatty():
-        total = math.ceil(len(manifest) / batch_size)
-        batches = track(batches, what, total=total, console=Console(stderr=True), transient=True)
-    return embed_batches(embedder, batches)
+    return embed_manifest(embedder, manifest, batch_size, what, transform)
