@@ -13,7 +13,7 @@ from dyml.data.official.opening import open_official
 from dyml.data.official.pairs import Pair, evaluate_pairs
 from dyml.errors import InputError, ManifestError
 from dyml.metrics import Result, evaluate
-from dyml.models import Embedder
+from dyml.models import Embedder, embed_manifest
 
 SIDES = ("query", "gallery")
 
