@@ -20,8 +20,10 @@ from dyml.metrics.single_scale import (
     cumulative_match,
     r_precision,
 )
+from dyml.metrics.verification import Curve, verify
 
 __all__ = [
+    "Curve",
     "Difference",
     "Result",
     "average_precision",
@@ -35,4 +37,5 @@ __all__ = [
     "latex_table",
     "normalised_discounted_gain",
     "r_precision",
+    "verify",
 ]
