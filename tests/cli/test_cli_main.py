@@ -116,7 +116,7 @@ def test_import_is_light() -> None:
         (["train", "--resume", "no such run"], "no run folder no such run"),
         (["train", "--resume", "x", "--optim.lr", "1"], "--resume"),
         (["eval", "no such run"], "no run or model folder"),
-        (["eval"], "Missing argument"),
+        (["eval"], "name a run or model"),
         (["trian"], "No such command"),
     ],
 )

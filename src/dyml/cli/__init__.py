@@ -47,7 +47,8 @@ def root(
     - `dyml data scan FOLDER` makes a manifest of your pictures in `coarse/middle/fine/*.jpg`;
       `dyml data split` and `dyml data check` prepare it.
 
-    - `dyml train --config photos --data.root FOLDER` trains; `dyml eval RUN` judges.
+    - `dyml train --config photos --data.root FOLDER` trains; `dyml eval RUN` judges; `dyml gauge RUN` says
+      from which similarity on two pictures are the same at a scale.
     """
 
 
