@@ -21,7 +21,7 @@ $(VENV)/dev: $(VENV)/core
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(VENV)/core  ## train on built-in glyphs, judge on characters never seen (about 5 minutes)
+demo: $(VENV)/core  ## train on built-in glyphs, judge on characters never seen (2 to 5 minutes)
 	@$(BIN)/dyml demo
 
 test: $(VENV)/dev  ## the fast tests
