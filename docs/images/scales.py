@@ -1,4 +1,4 @@
-"""Draw the picture at the top of the README from a finished demo: python docs/images/scales.py [RUN] [CHARACTER]."""
+"""Draw the README's picture from a finished demo: python docs/images/scales.py [RUN] [CHARACTER]."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from dyml.data.glyphs import glyph_cache
 from dyml.models.embedding import embed_manifest
 from dyml.report.teaser import teaser
 
-run, character = (*sys.argv[1:], "runs/demo", "é")[:2] if len(sys.argv) < 3 else sys.argv[1:3]
+run, character = [*sys.argv[1:], *("runs/demo", "ą")[len(sys.argv) - 1 :]][:2]
 test = read_manifest(glyph_cache(32)).only("test")
 names = [test.taxonomy.name(0, fine) for fine in range(test.taxonomy.num_fine)]
 fine = next(i for i, name in enumerate(names) if name.startswith(f"U+{ord(character):04X} "))

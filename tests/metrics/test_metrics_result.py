@@ -78,3 +78,10 @@ def test_files_that_are_no_results(tmp_path):
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(InputError, match=r"list\.json"):
         Result.from_json(tmp_path / "list.json")
+
+
+def test_queries_are_two_columns_only_where_some_are_left_out(result):
+    assert "left out" in result.table().splitlines()[0]
+    whole = evaluate(np.eye(4), [[0, 0], [0, 0], [1, 1], [1, 1]], scales=("fine", "coarse"))
+    assert "left out" not in whole.table()
+    assert "queries           4" in whole.table().splitlines()

@@ -182,19 +182,26 @@ class Result:
         return formats.latex_table({name: self})
 
     def table(self) -> str:
-        """Draw the result as text, in percent: a row per scale, the overall row, then the graded measures."""
+        """Draw the result as text, in percent: a row per scale, the overall row, then the graded measures.
+
+        Where no scale has left a query out, the numbers of queries are one line instead of two columns.
+        """
         names = [name for name in self.overall if name not in COUNTS]
-        head = ["scale", *names, "queries", "left out"]
+        counts = COUNTS if any(row[COUNTS[1]] for row in self.by_scale.values()) else ()
+        head = ["scale", *names, *("queries", "left out")[: len(counts)]]
         rows = [
-            [scale, *(shown(name, row[name]) for name in names), *(f"{row[name]:,.0f}" for name in COUNTS)]
+            [scale, *(shown(name, row[name]) for name in names), *(f"{row[name]:,.0f}" for name in counts)]
             for scale, row in self.by_scale.items()
         ]
-        rows.append(["overall", *(shown(name, self.overall[name]) for name in names), "", ""])
+        rows.append(["overall", *(shown(name, self.overall[name]) for name in names), *("" for _ in counts)])
         widths = [max(map(len, column)) for column in zip(head, *rows)]
         lines = [_line(row, widths) for row in (head, *rows)]
         rule = "─" * len(lines[0])
         graded = "   ".join(f"{name} {shown(name, value)}" for name, value in self.multi.items())
         last = [f"over all scales   {graded}"]
+        if not counts:
+            numbers = {f"{row[COUNTS[0]]:,.0f}" for row in self.by_scale.values()}
+            last.append(f"queries           {' / '.join(sorted(numbers))}")
         if self.rule is not None:
             last.append(f"protocol          {self.rule}")
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], "", *last])
