@@ -2,32 +2,19 @@
 
 import csv
 import struct
-import sys
 import zlib
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dyml.cli import main
+from command_line import dyml
 
 TINY = ["--data.size", "16", "--model.backbone_args.width", "4", "--sampler.batch_size", "4"]
 TINY += ["--sampler.per_class", "2", "--train.epochs", "1", "--train.threads", "1"]
 Rows = list[dict[str, str]]
-
-
-def dyml(*words: object) -> tuple[int, str, str]:
-    """Run the command line in this process: exit code, stdout, stderr."""
-    out, err = StringIO(), StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["dyml", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return int(end.value.code or 0), out.getvalue(), err.getvalue()
 
 
 @pytest.fixture

@@ -4,38 +4,19 @@ import json
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from command_line import dyml
 from dyml import __version__
-from dyml.cli import main
 from dyml.data import write_manifest
 
 TINY = ["--data.size", "16", "--model.backbone_args.width", "4", "--sampler.batch_size", "8"]
 TINY += ["--sampler.per_class", "2", "--train.epochs", "1", "--train.threads", "1", "--data.channels", "1"]
 TINY += ["--loss.margins", "[0.2, 0.3]"]
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def dyml(*words: object) -> Done:
-    """Run the command line inside this process: a new one would import torch anew each time."""
-    out, err = StringIO(), StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["dyml", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return Done(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")

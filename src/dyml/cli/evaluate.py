@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dyml.cli.options import SOURCE, BatchSize, DataFolder, ManifestName
+
 if TYPE_CHECKING:
     from dyml.metrics import Result
 
@@ -17,27 +19,19 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="RUN_OR_MODEL",
-            help="A run folder, a model folder, or hub:NAME for one on the Hugging Face hub.",
+            help=SOURCE,
             show_default=False,
         ),
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", "--data.root", help="The folder of pictures; by default the run's own."),
-    ] = None,
-    manifest: Annotated[
-        str | None,
-        typer.Option("--data.manifest", help="The table in it; by default manifest.csv or manifest.parquet."),
-    ] = None,
+    data: DataFolder = None,
+    manifest: ManifestName = None,
     split: Annotated[
         str | None,
         typer.Option(
             "--split", help="The rows to judge; by default the run's test split, `all` for every row."
         ),
     ] = None,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Pictures embedded at a time.")
-    ] = 256,
+    batch_size: BatchSize = 256,
     embeddings: Annotated[
         Path | None,
         typer.Option("--embeddings", help="Judge these instead: .npy, .npz, .parquet or .safetensors."),

@@ -5,20 +5,15 @@ from typing import Annotated
 
 import typer
 
-SOURCE = "A run folder, a model folder, or hub:NAME for one on the Hugging Face hub."
+from dyml.cli.options import SOURCE, BatchSize, DataFolder, ManifestName
+
 PRIOR = "`data`, `even`, or the chances of the same class, fine to coarse, with commas: 0.01,0.1,0.4."
 
 
 def gauge(
     source: Annotated[str, typer.Argument(metavar="RUN_OR_MODEL", help=SOURCE)],
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", "--data.root", help="The folder of pictures; by default the run's own."),
-    ] = None,
-    manifest: Annotated[
-        str | None,
-        typer.Option("--data.manifest", help="The table in it; by default manifest.csv or manifest.parquet."),
-    ] = None,
+    data: DataFolder = None,
+    manifest: ManifestName = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -50,9 +45,7 @@ def gauge(
         str, typer.Option("--draw", help="What the bootstrap draws again: class (fine) or picture.")
     ] = "class",
     seed: Annotated[int, typer.Option("--seed", help="Of halves, samples and bootstrap.")] = 0,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Pictures embedded at a time.")
-    ] = 256,
+    batch_size: BatchSize = 256,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     out: Annotated[
         Path | None,

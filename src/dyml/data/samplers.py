@@ -5,6 +5,7 @@ and a stopped epoch can go on at any batch. How it is made: `dyml.data.batch_pla
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -25,7 +26,7 @@ class Draw(NamedTuple):
     seed: int
 
 
-class EpochSampler:
+class EpochSampler(ABC):
     """A batch sampler that follows an epoch's plan; subclasses say what the plan is.
 
     Attributes:
@@ -47,9 +48,9 @@ class EpochSampler:
         self.rank, self.world_size = rank, world_size
         self.epoch = self.start_batch = 0
 
+    @abstractmethod
     def plan(self) -> Ints:
         """Return the epoch's batches for this rank: (batches, batch_size / world_size) int64 positions."""
-        raise NotImplementedError
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose plan the next pass follows."""
