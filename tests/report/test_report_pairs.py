@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dyml.report.pairs import LevelPairs, above, density, pair_similarities, run_stops
+from dyml.report.pairs import LevelPairs, above, density, pair_similarities
+from dyml.taxonomy.pairs import run_stops
 
 
 def nested_labels(rng: np.random.Generator, count: int, scales: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dyml.errors import InputError
 from dyml.taxonomy import check_nesting
+from dyml.taxonomy.pairs import draw_level, run_stops
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -58,21 +59,14 @@ def draw_pairs(labels: Ints, most: int = 100_000, seed: int = 0) -> Pairs:
         seed: of the samples.
     """
     order = np.lexsort(tuple(labels.T))
-    stops = _run_stops(labels[order])
+    stops = run_stops(labels[order])
     rng = np.random.default_rng(seed)
     first, second, shared = [], [], []
-    # In this order the later rows that share exactly `level` scales with a row are one run behind it.
     for level in range(labels.shape[1] + 1):
-        column = labels.shape[1] - level
-        later = stops[:, column + 1] - stops[:, column]
-        ends = np.cumsum(later)
-        total = int(ends[-1])
-        ranks = np.arange(total) if total <= most else np.sort(rng.integers(0, total, most))
-        row = np.searchsorted(ends, ranks, side="right")
-        other = stops[row, column] + ranks - (ends - later)[row]
-        first.append(order[row])
+        one, other, _ = draw_level(stops, level, most, rng)
+        first.append(order[one])
         second.append(order[other])
-        shared.append(np.full(len(ranks), level))
+        shared.append(np.full(len(one), level))
     return Pairs(np.concatenate(first), np.concatenate(second), np.concatenate(shared), pair_totals(labels))
 
 
@@ -119,17 +113,3 @@ def checked(embeddings: ArrayLike, labels: ArrayLike, scales: Sequence[str]) -> 
         )
     check_nesting(table.astype(np.int64), scales)
     return vectors / norms, table.astype(np.int64)
-
-
-def _run_stops(labels: Ints) -> Ints:
-    """Return where each row's run of equal classes ends, for rows sorted by the tree.
-
-    Returns:
-        (N, L + 2) int64: the row's own end, the end of its run at each scale (finest first), and N.
-    """
-    rows = np.arange(len(labels))
-    columns = [rows + 1]
-    for column in labels.T:
-        last = np.flatnonzero(np.r_[column[1:] != column[:-1], True])
-        columns.append(last[np.searchsorted(last, rows)] + 1)
-    return np.stack([*columns, np.full(len(labels), len(labels))], axis=1)

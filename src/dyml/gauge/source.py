@@ -8,7 +8,6 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from rich.console import Console
 
-from dyml.data.manifest import Manifest, read_manifest
 from dyml.errors import RunError
 from dyml.gauge.choosing import Sample
 from dyml.gauge.criteria import DEFAULT
@@ -18,12 +17,9 @@ from dyml.gauge.gauge import Gauge
 from dyml.gauge.pairs import pair_totals
 from dyml.gauge.priors import DATA, Prior, level_prior
 from dyml.gauge.storage import NAME, WEIGHTS, weights_digest
-from dyml.models import Embedder
 from dyml.models.embedding import embed_manifest
-from dyml.training.config import Config
-from dyml.training.datamodule import open_manifest
 from dyml.training.folder import RunFolder
-from dyml.training.judge import HUB, open_source
+from dyml.training.judge import HUB, open_source, source_manifest
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +67,8 @@ def gauge_source(
         InputError: an option is not understood, or the pictures have no pairs to fit on.
     """
     embedder, config = open_source(source)
-    data = choose_data(_manifest(source, embedder, config, root, table), config, split, root is None, seed)
+    manifest = source_manifest(source, embedder, config, root, table)
+    data = choose_data(manifest, config, split, root is None, seed)
     known = trained_classes(data.manifest, embedder.taxonomy)
     words = data.words
     if known:
@@ -124,16 +121,3 @@ def model_folder(source: str) -> Path:
     """Return the model folder of a run folder, or the folder itself."""
     folder = RunFolder(Path(source))
     return folder.model if folder.config.is_file() else folder.path
-
-
-def _manifest(
-    source: str, embedder: Embedder, config: Config | None, root: Path | None, table: str | None
-) -> Manifest:
-    if root is not None:
-        scales = config.data.scales if config is not None else None
-        if scales is None and embedder.taxonomy is not None:
-            scales = embedder.taxonomy.scales
-        return read_manifest(root if table is None else root / table, scales)
-    if config is None:
-        raise RunError(f"{source} is a model without data: name a folder of pictures with --data")
-    return open_manifest(config.data)

@@ -32,6 +32,22 @@ def checked_numbers(value: Sequence[float], name: str, scales: Sequence[str]) ->
     return numbers
 
 
+def checked_weights(weights: Sequence[float] | None, scales: Sequence[str]) -> tuple[float, ...]:
+    """Return one weight a scale; by default all 1.
+
+    Args:
+        weights: L numbers, fine to coarse, or None.
+        scales: L names.
+
+    Raises:
+        InputError: not L finite numbers, one is negative, or all are 0.
+    """
+    numbers = checked_numbers([1.0] * len(scales) if weights is None else weights, "weights", scales)
+    if min(numbers) < 0 or sum(numbers) == 0:
+        raise InputError(f"weights must not be negative, nor all 0; got {list(numbers)}")
+    return numbers
+
+
 def check_scale(scale: float) -> float:
     """Return an inverse temperature.
 

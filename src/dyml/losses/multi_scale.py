@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dyml.errors import InputError
 from dyml.imports import check_arguments, import_name
-from dyml.losses.checks import check_batch, checked_numbers
+from dyml.losses.checks import check_batch, checked_weights
 from dyml.losses.pml import is_metric_learning, metric_learning
 from dyml.losses.single_scale import cosface
 from dyml.taxonomy import Taxonomy
@@ -66,10 +66,7 @@ class MultiScale(nn.Module):
         super().__init__()
         args = dict(args or {})
         maker = _checked_maker(loss, args)
-        weights = [1.0] * taxonomy.num_scales if weights is None else weights
-        self.weights = checked_numbers(weights, "weights", taxonomy.scales)
-        if min(self.weights) < 0 or sum(self.weights) == 0:
-            raise InputError(f"weights must not be negative, nor all 0; got {list(self.weights)}")
+        self.weights = checked_weights(weights, taxonomy.scales)
         self.dim = dim
         self.parts = parts
         self.losses = nn.ModuleList(maker(taxonomy.num_classes[m], dim, **args) for m in self._used())

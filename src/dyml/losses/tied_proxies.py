@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from dyml.errors import InputError
 from dyml.losses._bands import class_parents
-from dyml.losses.checks import check_batch, check_scale, checked_numbers
+from dyml.losses.checks import check_batch, check_scale, checked_numbers, checked_weights
 from dyml.taxonomy import Taxonomy
 
 MARGINS = (0.2, 0.3, 0.4)
@@ -118,10 +118,7 @@ class TiedProxyLoss(nn.Module):
             raise InputError(f"dim must be 1 or more; got {dim}")
         self.margins = checked_numbers(margins, "margins", taxonomy.scales)
         self.scale = check_scale(scale)
-        weights = [1.0] * taxonomy.num_scales if weights is None else weights
-        self.weights = checked_numbers(weights, "weights", taxonomy.scales)
-        if min(self.weights) < 0 or sum(self.weights) == 0:
-            raise InputError(f"weights must not be negative, nor all 0; got {list(self.weights)}")
+        self.weights = checked_weights(weights, taxonomy.scales)
         self.proxies = nn.Parameter(torch.randn(taxonomy.num_fine, dim) * dim**-0.5)
         # Not persistent: the tree comes from the taxonomy, and loading weights must not replace it.
         self.register_buffer("lineage", torch.from_numpy(taxonomy.lineage.copy()), persistent=False)

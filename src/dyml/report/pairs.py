@@ -1,9 +1,4 @@
-"""Similarities of pairs that share the finest class, only a coarser one, or nothing.
-
-Sorted by the tree, every class of every scale is one run of rows. The later partners of a row that share
-exactly `level` scales with it are then the part of its run at one scale that lies behind its run at the next
-finer scale, so pairs of a level can be counted, listed or drawn evenly without a table of all pairs.
-"""
+"""Similarities of pairs that share the finest class, only a coarser one, or nothing."""
 
 from dataclasses import dataclass
 
@@ -11,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dyml.report.vectors import Floats, Ints
+from dyml.taxonomy.pairs import draw_level, run_stops
 
 
 @dataclass(frozen=True)
@@ -54,30 +50,10 @@ def pair_similarities(
     rng = np.random.default_rng(seed)
     levels = []
     for level in range(labels.shape[1], -1, -1):
-        column = labels.shape[1] - level
-        later = stops[:, column + 1] - stops[:, column]
-        total = int(later.sum())
-        ranks = np.arange(total) if total <= most else np.sort(rng.integers(0, total, most))
-        ends = np.cumsum(later)
-        first = np.searchsorted(ends, ranks, side="right")
-        second = stops[first, column] + ranks - (ends - later)[first]
+        first, second, total = draw_level(stops, level, most, rng)
         similarity = _dots(embeddings, order[first], order[second])
         levels.append(LevelPairs(level, total, np.sort(similarity)))
     return tuple(levels)
-
-
-def run_stops(labels: Ints) -> Ints:
-    """Return where the run of every row ends at every scale, for rows sorted by the tree.
-
-    Returns:
-        (N, L + 2) int64: the row's own end, the end of its run at each scale (finest first), and N.
-    """
-    count = len(labels)
-    columns = [np.arange(1, count + 1)]
-    for column in labels.T:
-        last = np.flatnonzero(np.r_[column[1:] != column[:-1], True])
-        columns.append(last[np.searchsorted(last, np.arange(count))] + 1)
-    return np.stack([*columns, np.full(count, count)], axis=1)
 
 
 def above(upper: LevelPairs, lower: LevelPairs) -> float:

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from dyml.errors import RunError
 from dyml.files import atomic_path
+from dyml.training.folder import RunFolder
 from dyml.training.stopping import StopSignals, interrupted
-
-LAST = "last.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -47,7 +46,7 @@ class Checkpoints(Checkpoint):
     moved. So a resumed run goes on exactly behind the step that it holds.
 
     Args:
-        folder: where the file lies.
+        folder: of the run.
         minutes: the longest time between two checkpoints.
         fingerprint: of the taxonomy; a checkpoint of another one is refused.
         signals: after one of them the run is saved and stops.
@@ -56,14 +55,14 @@ class Checkpoints(Checkpoint):
 
     def __init__(
         self,
-        folder: Path,
+        folder: RunFolder,
         minutes: float,
         fingerprint: str,
         signals: StopSignals,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder, self.signals = folder, signals
-        self.path = folder / LAST
+        self.folder, self.signals = folder.path, signals
+        self.path = folder.checkpoint
         self.seconds = 60 * minutes
         self.fingerprint = fingerprint
         self.clock = clock

@@ -12,7 +12,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from dyml.data.manifest import read_manifest
+from dyml.data.manifest import Manifest, read_manifest
 from dyml.errors import RunError
 from dyml.files import write_json
 from dyml.metrics import Result, evaluate
@@ -103,13 +103,7 @@ def judge(
     """
     embedder, config = open_source(source)
     folder = RunFolder(Path(source))
-    if root is None and config is None:
-        raise RunError(f"{source} is a model without data: name a folder of pictures with --data")
-    if root is None:
-        assert config is not None
-        manifest = open_manifest(config.data)
-    else:
-        manifest = read_manifest(root if table is None else root / table, _scales(embedder, config))
+    manifest = source_manifest(source, embedder, config, root, table)
     wanted = split or (config.data.test if config is not None and manifest.split is not None else "all")
     if wanted != "all":
         manifest = manifest.only(wanted)
@@ -150,6 +144,32 @@ def open_source(source: str) -> tuple[Embedder, Config | None]:
     return Embedder.from_pretrained(folder.model), load_config(folder.config)
 
 
+def source_manifest(
+    source: str, embedder: Embedder, config: Config | None, root: Path | None, table: str | None
+) -> Manifest:
+    """Read the pictures that a run or model is to be tried on.
+
+    Args:
+        source: what `open_source` opened, for the message.
+        embedder: its scales order the columns where the run names none.
+        config: the run's settings, if it is a run.
+        root: the folder of pictures; None: the run's own.
+        table: the manifest in it; None: the usual one.
+
+    Raises:
+        RunError: no data is named.
+        ManifestError: the data cannot be read.
+    """
+    if root is not None:
+        scales = config.data.scales if config is not None else None
+        if scales is None and embedder.taxonomy is not None:
+            scales = embedder.taxonomy.scales
+        return read_manifest(root if table is None else root / table, scales)
+    if config is None:
+        raise RunError(f"{source} is a model without data: name a folder of pictures with --data")
+    return open_manifest(config.data)
+
+
 def raw_pixels(images: Tensor) -> NDArray[np.float32]:
     """Return pictures (B, C, S, S) as their pixels, averaged to 16 × 16, less their mean: (B, D)."""
     pixels = adaptive_avg_pool2d(images.float(), min(RAW_SIDE, images.shape[-1])).flatten(1)
@@ -182,9 +202,3 @@ def _settings(config: Config, folder: RunFolder) -> dict[str, Any]:
     if folder.environment.is_file():
         settings["environment"] = json.loads(folder.environment.read_text(encoding="utf-8"))
     return settings
-
-
-def _scales(embedder: Embedder, config: Config | None) -> Any:
-    if config is not None and config.data.scales is not None:
-        return config.data.scales
-    return None if embedder.taxonomy is None else embedder.taxonomy.scales

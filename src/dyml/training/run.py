@@ -145,7 +145,7 @@ def _fit(
     progress, signals = ProgressLine(total_steps, console), StopSignals()
     callbacks: list[L.Callback] = [
         progress,
-        Checkpoints(folder.path, config.train.checkpoint_minutes, fingerprint, signals),
+        Checkpoints(folder, config.train.checkpoint_minutes, fingerprint, signals),
     ]
     if config.train.ema is not None:
         callbacks.append(AveragedWeights(config.train.ema))
