@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +39,28 @@ def judge_run(
     embedder: Embedder,
     console: Console,
     report: bool = True,
+    baselines: bool = True,
 ) -> tuple[Result, dict[str, Result]]:
     """Measure a trained embedder and its baselines on the test pictures; write metrics.json and the report.
 
     Returns:
-        The result, and the baselines' by name: the same network untrained, and raw pixels.
+        The result, and the baselines' by name: the same network untrained, and raw pixels; none without
+        `baselines`.
     """
     manifest = data.test
-    vectors = _vectors(config, data, embedder, console)
+    vectors = _vectors(config, data, embedder, console, baselines)
     results = {
         name: evaluate(v, manifest.labels, scales=manifest.scales, keep=name == TRAINED)
         for name, v in vectors.items()
     }
-    result, baselines = results[TRAINED], {name: r for name, r in results.items() if name != TRAINED}
+    result, others = results[TRAINED], {name: r for name, r in results.items() if name != TRAINED}
     if result.per_query is not None:
         write_values(folder.metrics, result.per_query, result.classes)
     write_json(
         folder.metrics,
         {
             "test": result.to_dict(),
-            "baselines": {name: baseline.to_dict() for name, baseline in baselines.items()},
+            "baselines": {name: baseline.to_dict() for name, baseline in others.items()},
             "split": config.data.test,
             "pictures": len(manifest),
         },
@@ -72,11 +75,11 @@ def judge_run(
             result=result,
             embeddings=vectors[TRAINED],
             manifest=manifest,
-            baselines=baselines,
+            baselines=others,
             curves=folder.curves,
             settings=_settings(config, folder),
         )
-    return result, baselines
+    return result, others
 
 
 def judge(
@@ -177,11 +180,17 @@ def raw_pixels(images: Tensor) -> NDArray[np.float32]:
 
 
 def _vectors(
-    config: Config, data: PictureData, embedder: Embedder, console: Console
+    config: Config, data: PictureData, embedder: Embedder, console: Console, baselines: bool
 ) -> dict[str, NDArray[np.float32]]:
     """Embed the test pictures, each decoded once, by the network, the same one untrained, and raw pixels."""
-    untrained = build_embedder(config, data.test.taxonomy).to(embedder.mean.device)
-    rows: dict[str, list[NDArray[np.float32]]] = {TRAINED: [], "untrained": [], "raw pixels": []}
+    ways: dict[str, Callable[[Tensor], NDArray[np.float32]]] = {
+        TRAINED: lambda images: embed_batches(embedder, [images])
+    }
+    if baselines:
+        untrained = build_embedder(config, data.test.taxonomy).to(embedder.mean.device)
+        ways["untrained"] = lambda images: embed_batches(untrained, [images])
+        ways["raw pixels"] = raw_pixels
+    rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in ways}
     for images in track(
         data.test_batches(),
         "embedding test pictures",
@@ -190,9 +199,8 @@ def _vectors(
         transient=True,
         disable=not console.is_terminal,
     ):
-        rows[TRAINED].append(embed_batches(embedder, [images]))
-        rows["untrained"].append(embed_batches(untrained, [images]))
-        rows["raw pixels"].append(raw_pixels(images))
+        for name, way in ways.items():
+            rows[name].append(way(images))
     return {name: np.concatenate(parts) for name, parts in rows.items()}
 
 

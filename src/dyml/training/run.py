@@ -41,14 +41,18 @@ class Outcome:
         folder: where everything lies.
         result: the measures on the test split.
         baselines: the same for what it is compared with.
+        speed: training pictures a second, checkpoints included; None where nothing was left to train.
     """
 
     folder: RunFolder
     result: Result
     baselines: dict[str, Result]
+    speed: float | None = None
 
 
-def train(config: Config, run: Path, console: Console | None = None, report: bool = True) -> Outcome:
+def train(
+    config: Config, run: Path, console: Console | None = None, report: bool = True, baselines: bool = True
+) -> Outcome:
     """Train from the start in a new folder.
 
     Args:
@@ -56,6 +60,7 @@ def train(config: Config, run: Path, console: Console | None = None, report: boo
         run: a folder that does not exist, or is empty.
         console: where progress is shown; stderr by default.
         report: write report.html, too.
+        baselines: judge the untrained network and raw pixels, too.
 
     Raises:
         RunError: the folder is in use or cannot be written, or the loss is not finite.
@@ -70,10 +75,10 @@ def train(config: Config, run: Path, console: Console | None = None, report: boo
     data, module = _parts(config)
     if first:
         write_text(folder.config, dump_text(config))
-    return _go(config, folder, data, module, console, report)
+    return _go(config, folder, data, module, console, report, baselines)
 
 
-def resume(run: Path, console: Console | None = None, report: bool = True) -> Outcome:
+def resume(run: Path, console: Console | None = None, report: bool = True, baselines: bool = True) -> Outcome:
     """Go on with a run that was stopped, from its last checkpoint, with its own settings.
 
     Raises:
@@ -83,7 +88,7 @@ def resume(run: Path, console: Console | None = None, report: bool = True) -> Ou
     folder = RunFolder(run)
     folder.check_resumable()
     config = decide_precision(load_config(folder.config))
-    return _go(config, folder, *_parts(config), console, report)
+    return _go(config, folder, *_parts(config), console, report, baselines)
 
 
 def _parts(config: Config) -> tuple[PictureData, EmbeddingModule]:
@@ -106,6 +111,7 @@ def _go(
     module: EmbeddingModule,
     console: Console | None,
     report: bool,
+    baselines: bool,
 ) -> Outcome:
     console = console or Console(stderr=True)
     if _is_first_process():
@@ -119,22 +125,22 @@ def _go(
             soft_wrap=True,
         )
     try:
-        device = _fit(config, folder, data, module, console)
+        device, speed = _fit(config, folder, data, module, console)
         if not _is_first_process():
             raise SystemExit(0)  # the first process judges for all
         with _going_on(folder):
             module.embedder.save_pretrained(folder.model)
             module.embedder.to(device)  # Lightning moves it to the processor at the end
-            result, baselines = judge_run(config, folder, data, module.embedder, console, report)
+            result, others = judge_run(config, folder, data, module.embedder, console, report, baselines)
     except KeyboardInterrupt as error:
         raise interrupted(folder.path) from error
-    return Outcome(folder, result, baselines)
+    return Outcome(folder, result, others, speed)
 
 
 def _fit(
     config: Config, folder: RunFolder, data: PictureData, module: EmbeddingModule, console: Console
-) -> torch.device:
-    """Train to the end, from the checkpoint where there is one; return the device that it was done on."""
+) -> tuple[torch.device, float | None]:
+    """Train to the end, from the checkpoint where there is one; return the device and pictures a second."""
     fingerprint, total_steps = data.train.taxonomy.fingerprint, module.total_steps
     checkpoint = folder.checkpoint if folder.checkpoint.exists() else None
     curves = CurveLogger(folder.curves)
@@ -165,7 +171,7 @@ def _fit(
     seconds, steps = time.perf_counter() - started, total_steps - begin
     if steps > 0:
         console.print(f"trained {steps:,} steps in {seconds:,.0f} s ({progress.speed:,.0f} pictures/s)")
-    return trainer.strategy.root_device
+    return trainer.strategy.root_device, progress.speed if steps > 0 else None
 
 
 def _trainer(config: Config, logger: Any = False, **given: Any) -> L.Trainer:
