@@ -46,7 +46,7 @@ def official(
     from rich.console import Console
 
     from dyml.data.official import check_release, convert, read_release
-    from dyml.data.official.channels import checked_order
+    from dyml.data.channels import checked_order
 
     checked_order(channels)
     with Console(stderr=True).status(f"checking {root}"):

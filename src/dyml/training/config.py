@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dyml.data.augment import Augment
+from dyml.data.channels import ChannelOrder
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -45,9 +46,14 @@ class DataConfig(Strict):
         None, description="columns, fine to coarse; none: by number of classes"
     )
     train: str = Field("train", description="the split to train on")
-    test: str = Field("test", description="the split to test on")
+    test: str | None = Field(
+        "test", description="the split to test on; none: an official set's own benchmark, or no test"
+    )
     validation: str | None = Field(None, description="the split measured during training; none: `test`")
     channels: Literal[1, 3] = Field(3, description="1 grey, 3 colour")
+    channel_order: ChannelOrder | None = Field(
+        None, description="stored, or swapped (red and blue); none: what official.json says, else stored"
+    )
     size: Count = Field(64, description="the side of the pictures the network sees, in pixels")
     resize: Count | None = Field(None, description="shorter side before cropping to `size`; none: `size`")
     padding: Literal["border", "reflect", "white", "black"] = Field(
@@ -64,7 +70,11 @@ class ModelConfig(Strict):
     dim: Count = Field(128, description="the length of the vectors")
     pooling: str = Field("avg", description="avg, max, avgmax or gem")
     layer_norm: bool = Field(False, description="normalise features before the projection")
+    head: Literal["linear", "scales"] = Field(
+        "linear", description="scales: one part of the vector a scale, as ScaleAggregationLoss wants it"
+    )
     pretrained: bool = Field(False, description="start from timm's weights (downloads them)")
+    freeze_batch_norm: bool = Field(False, description="keep the statistics that the backbone starts with")
     backbone_args: dict[str, Any] = Field({}, description="options of the backbone, such as width")
 
 
@@ -98,11 +108,13 @@ class OptimConfig(Named):
 
     type: str = Field("torch.optim.AdamW", description="an import path; other keys are its options")
     lr: Positive = Field(2e-3, description="the highest rate of the embedder")
+    head_lr: Positive | None = Field(None, description="the highest rate of the projection; none: `lr`")
     proxy_lr: Positive | None = Field(None, description="the highest rate of the proxies; none: `lr`")
     weight_decay: Annotated[float, Field(ge=0)] = Field(
         1e-4, description="of weights; not of biases, norms, proxies"
     )
     warmup: Share = Field(0.05, description="share of the steps in which the rate rises")
+    rest: Annotated[int, Field(ge=0)] = Field(0, description="epochs in which the backbone rests, at first")
     end: Share = Field(0.0, description="share of the highest rate that is left at the end; 1: constant")
     clip: Positive | None = Field(None, description="longest gradient (2-norm) of the embedder; none: any")
 

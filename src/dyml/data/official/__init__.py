@@ -6,7 +6,7 @@ without copying pictures, `open_official` opens either. `judging.judge_official`
 Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
 """
 
-from dyml.data.official.channels import in_order, swap_channels
+from dyml.data.channels import in_order, swap_channels
 from dyml.data.official.checking import ReleaseCheck, check_release
 from dyml.data.official.conversion import Converted, convert, read_converted
 from dyml.data.official.opening import Official, open_official

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dyml.data.augment import eval_transform
 from dyml.data.manifest import Manifest
-from dyml.data.official.channels import in_order
+from dyml.data.channels import in_order
 from dyml.data.official.opening import open_official
 from dyml.data.official.pairs import Pair, evaluate_pairs
 from dyml.errors import InputError, ManifestError

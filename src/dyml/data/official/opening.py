@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dyml.data.manifest import Manifest, read_manifest
-from dyml.data.official.channels import ChannelOrder
+from dyml.data.channels import ChannelOrder
 from dyml.data.official.conversion import MARKER, read_converted
 from dyml.data.official.layout import SCALES
 from dyml.data.official.release import read_release

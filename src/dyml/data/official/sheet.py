@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from dyml.data.images import open_image
 from dyml.data.manifest import Manifest
-from dyml.data.official.channels import swap_channels
+from dyml.data.channels import swap_channels
 from dyml.errors import ImageError
 from dyml.files import atomic_path
 
