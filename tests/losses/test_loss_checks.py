@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from dyml.errors import InputError
-from dyml.losses import CrossScaleLoss, MultiScale
-from dyml.losses.checks import check_batch
+from dyml.losses import CrossScaleLoss, MultiScale, SampledCrossScaleLoss, TiedProxyLoss, cross_scale_loss
+from dyml.losses.checks import check_batch, checked_margins, default_margins
 from dyml.taxonomy import Taxonomy
 
 LINEAGE = torch.tensor([[0, 4], [1, 4], [2, 9]])
@@ -52,3 +52,28 @@ def test_good_batches_pass(dtype: torch.dtype) -> None:
 def test_rows_are_not_read_off_the_cpu() -> None:
     # Reading them would stop an accelerator at every step; "meta" tensors cannot be read at all.
     check_batch(X.to("meta"), Y.to("meta"), LINEAGE.to("meta"), 8)
+
+
+@pytest.mark.parametrize("kind", [CrossScaleLoss, SampledCrossScaleLoss, TiedProxyLoss])
+@pytest.mark.parametrize("num_scales", [1, 2, 5])
+def test_default_margins_go_on_for_any_number_of_scales(kind: type, num_scales: int) -> None:
+    lineage = [[row // 2**m for m in range(num_scales)] for row in range(16)]
+    loss = kind(Taxonomy.from_labels(lineage, [f"scale{m}" for m in range(num_scales)]), 4)
+    first = 0.2 if kind is TiedProxyLoss else 0.25
+    assert loss.margins == tuple(pytest.approx(first + 0.1 * m) for m in range(num_scales))
+    labels = torch.tensor(lineage[:3])
+    assert loss(torch.eye(3, 4), labels).isfinite()
+
+
+def test_the_function_has_the_default_margins_of_the_module() -> None:
+    lineage = torch.tensor([[f, f // 2, f // 4, f // 8] for f in range(12)])
+    x, own, w = torch.randn(5, 3), torch.arange(5), torch.randn(12, 3)
+    value = cross_scale_loss(x, own, w, lineage)
+    torch.testing.assert_close(value, cross_scale_loss(x, own, w, lineage, (0.25, 0.35, 0.45, 0.55)))
+
+
+def test_given_margins_are_taken_as_they_are() -> None:
+    assert checked_margins([1, 0], 0.25, ("a", "b")) == (1.0, 0.0)
+    assert default_margins(0.3, 3) == (0.3, 0.4, 0.5)
+    with pytest.raises(InputError, match="margins must be 2 numbers, one for each of the scales a, b"):
+        checked_margins([1], 0.25, ("a", "b"))

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from dyml.errors import DymlError
+from dyml.errors import DymlError, InputError
 from dyml.losses import CrossScaleLoss, MultiScale, SumLoss
+from dyml.losses.protocols import Auxiliary
+from dyml.losses.scale_aggregation import alignment_loss
 from dyml.taxonomy import Taxonomy
 from dyml.training.build import build_loss
 from dyml.training.settings import load_config
@@ -36,6 +38,20 @@ def test_it_is_the_weighted_sum(taxonomy: Taxonomy) -> None:
     value.backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in loss.parameters())
     assert "weights=(1.0, 0.25)" in repr(loss)
+
+
+def test_terms_that_ask_for_auxiliary_outputs_are_given_them(taxonomy: Taxonomy) -> None:
+    asking = {"type": "dyml.losses.ScaleAggregationLoss", "outputs": 5}
+    loss = SumLoss(taxonomy, 9, [*TERMS, {**asking, "weight": 0.5}, {**asking, "alignment": 0}])
+    assert loss.auxiliary == Auxiliary(5, 0.9999)
+    assert SumLoss(taxonomy, 9, TERMS).auxiliary is None
+    x = normalize(torch.randn(4, 9), dim=1)
+    student, teacher = torch.randn(2, 4, 5)
+    gained = loss.terms(x, LABELS, student, teacher) - loss.terms(x, LABELS)
+    torch.testing.assert_close(gained[[0, 1, 3]], torch.zeros(3))
+    torch.testing.assert_close(gained[2], 0.5 * 0.75 * alignment_loss(student, teacher))
+    with pytest.raises(InputError, match="the terms ask for different auxiliary outputs"):
+        SumLoss(taxonomy, 9, [asking, {**asking, "outputs": 6}])
 
 
 def test_a_configuration_says_it(taxonomy: Taxonomy, tmp_path: Path) -> None:

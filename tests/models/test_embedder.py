@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from dyml.data import read_manifest, write_manifest
 from dyml.errors import ConfigError, ImageError, InputError, RunError
@@ -96,6 +97,39 @@ def test_a_model_folder_comes_back_the_same(tmp_path: Path) -> None:
     assert again.taxonomy == embedder.taxonomy
     assert (again.resize, again.training) == (20, False)
     assert os.stat(tmp_path / "model" / "model.safetensors").st_mode & 0o444 == 0o444
+
+
+def test_a_head_with_parts_comes_back_the_same(tmp_path: Path) -> None:
+    embedder = small(head="scales", scales=3)
+    embedder.save_pretrained(tmp_path)
+    again = Embedder.from_pretrained(tmp_path)
+    images = torch.rand(4, 3, 16, 16)
+    assert torch.equal(again(images), embedder(images))
+    parts = again(images).view(4, 3, 4)
+    torch.testing.assert_close(parts.norm(dim=2), torch.full((4, 3), 3**-0.5))
+    torch.testing.assert_close(again.project(again.features(images)), again(images))
+    assert again.num_features == again.projection.in_features
+
+
+def test_a_folder_from_before_there_were_heads_still_loads(tmp_path: Path) -> None:
+    embedder = small()
+    embedder.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    old = {key: value for key, value in config.items() if key not in ("head", "scales")}
+    assert len(old) == len(config) - 2
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    assert set(load_file(tmp_path / "model.safetensors")) >= {"projection.weight", "projection.bias"}
+    images = torch.rand(2, 3, 16, 16)
+    assert torch.equal(Embedder.from_pretrained(tmp_path)(images), embedder(images))
+
+
+@pytest.mark.parametrize("options", [{}, {"head": "scales", "scales": 3}])
+def test_an_exported_program_embeds_any_number_of_pictures(options: dict[str, object]) -> None:
+    embedder = small(**options)
+    batch = torch.export.Dim("batch", min=1, max=64)
+    program = torch.export.export(embedder, (torch.rand(3, 3, 16, 16),), dynamic_shapes=({0: batch},))
+    images = torch.rand(5, 3, 16, 16)
+    torch.testing.assert_close(program.module()(images), embedder(images))
 
 
 def test_loading_says_nothing_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

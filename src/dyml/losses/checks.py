@@ -32,6 +32,33 @@ def checked_numbers(value: Sequence[float], name: str, scales: Sequence[str]) ->
     return numbers
 
 
+def default_margins(first: float, num_scales: int) -> tuple[float, ...]:
+    """Return margins that grow by 0.1 from scale to scale, fine to coarse.
+
+    >>> default_margins(0.25, 4)
+    (0.25, 0.35, 0.45, 0.55)
+    """
+    return tuple(round(first + 0.1 * m, 10) for m in range(num_scales))
+
+
+def checked_margins(
+    margins: Sequence[float] | None, first: float, scales: Sequence[str]
+) -> tuple[float, ...]:
+    """Return one margin a scale; by default those of `default_margins`.
+
+    Args:
+        margins: L numbers, fine to coarse, or None.
+        first: the default at the finest scale.
+        scales: L names.
+
+    Raises:
+        InputError: not L finite numbers.
+    """
+    if margins is None:
+        margins = default_margins(first, len(scales))
+    return checked_numbers(margins, "margins", scales)
+
+
 def checked_weights(weights: Sequence[float] | None, scales: Sequence[str]) -> tuple[float, ...]:
     """Return one weight a scale; by default all 1.
 

@@ -8,10 +8,10 @@ from torch.nn.functional import normalize
 
 from dyml.errors import InputError
 from dyml.losses._bands import class_parents, fused_terms
-from dyml.losses.checks import check_batch, check_scale, checked_numbers
+from dyml.losses.checks import check_batch, check_scale, checked_margins, checked_numbers, default_margins
 from dyml.taxonomy import Taxonomy
 
-MARGINS = (0.25, 0.35, 0.45)
+FIRST_MARGIN = 0.25  # at the finest scale; by default 0.1 more at every coarser one
 SCALE = 32.0
 
 
@@ -55,19 +55,21 @@ def cross_scale_loss(
     own: Tensor,
     proxies: Tensor,
     lineage: Tensor,
-    margins: Sequence[float] = MARGINS,
+    margins: Sequence[float] | None = None,
     scale: float = SCALE,
     recompute: bool | None = None,
 ) -> Tensor:
     """Compute the CSL value of a batch: summed over scales, mean over the batch.
 
-    Args: those of `cross_scale_terms`.
+    Args: those of `cross_scale_terms`; margins are by default 0.25, 0.35, 0.45, and so on.
 
     Returns:
         A scalar.
 
     Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
     """
+    if margins is None:
+        margins = default_margins(FIRST_MARGIN, lineage.shape[1])
     return cross_scale_terms(embeddings, own, proxies, lineage, margins, scale, recompute).sum(0).mean()
 
 
@@ -120,9 +122,7 @@ class CrossScaleLoss(nn.Module):
         super().__init__()
         if dim < 1:
             raise InputError(f"dim must be 1 or more; got {dim}")
-        if margins is None:
-            margins = [round(MARGINS[0] + 0.1 * m, 2) for m in range(taxonomy.num_scales)]
-        self.margins = checked_numbers(margins, "margins", taxonomy.scales)
+        self.margins = checked_margins(margins, FIRST_MARGIN, taxonomy.scales)
         self.scale = check_scale(scale)
         self.recompute = recompute
         self.start = None if start is None else checked_numbers(start, "start", taxonomy.scales)

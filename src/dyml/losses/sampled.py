@@ -9,7 +9,7 @@ from torch.nn.functional import embedding
 from dyml.errors import InputError
 from dyml.losses._bands import class_parents, fused_terms
 from dyml.losses.checks import check_batch
-from dyml.losses.cross_scale import MARGINS, SCALE, CrossScaleLoss
+from dyml.losses.cross_scale import SCALE, CrossScaleLoss
 from dyml.taxonomy import Taxonomy
 
 
@@ -66,7 +66,7 @@ class SampledCrossScaleLoss(CrossScaleLoss):
         dim: int,
         share: float = 0.1,
         sparse: bool = False,
-        margins: Sequence[float] = MARGINS,
+        margins: Sequence[float] | None = None,
         scale: float = SCALE,
         start: Sequence[float] | None = None,
     ) -> None:

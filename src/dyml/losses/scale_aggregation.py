@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy, log_softmax, normalize
 
 from dyml.errors import InputError
 from dyml.losses.checks import check_batch
+from dyml.losses.protocols import Auxiliary
 from dyml.taxonomy import Taxonomy
 
 
@@ -83,8 +84,8 @@ class ScaleAggregationLoss(nn.Module):
 
     `L = mean_m CE(scale * (S_m - margin at the own class)) + constraint * C + alignment * A`, with S_m the
     `class_similarities` of part m, C the `cross_scale_constraint` and A the `alignment_loss`. The alignment
-    needs the outputs of an auxiliary head, of the network and of its moving average (momentum 0.9999): where
-    `forward` is not given them, it is left out.
+    needs the outputs of an auxiliary head, of the network and of its moving average: `auxiliary` asks the
+    training for them (see `dyml.losses.protocols`). Where `forward` is not given them, it is left out.
 
     Args:
         taxonomy: the tree of the training classes.
@@ -95,9 +96,13 @@ class ScaleAggregationLoss(nn.Module):
         margin: taken from the own class' similarity; the authors use 0.1 on Vehicle, else 0.
         sharpness: see `class_similarities`.
         constraint: the weight of the constraint.
-        alignment: the weight of the alignment; the authors use 0.1 on Product.
+        alignment: the weight of the alignment; the authors use 0.1 on Product. With 0 there is no moving
+            average and no auxiliary head.
+        outputs: the length of the auxiliary output; None: as long as the embedding.
+        momentum: the share of its old weights that the moving average keeps at every step.
 
     Attributes:
+        auxiliary: what the alignment asks for, or None where its weight is 0.
         proxies: ParameterList, for each scale (C, K, D / L).
 
     Raises:
@@ -119,6 +124,8 @@ class ScaleAggregationLoss(nn.Module):
         sharpness: float = 10.0,
         constraint: float = 0.25,
         alignment: float = 0.75,
+        outputs: int | None = None,
+        momentum: float = 0.9999,
     ) -> None:
         super().__init__()
         scales = taxonomy.num_scales
@@ -131,6 +138,10 @@ class ScaleAggregationLoss(nn.Module):
                 "scale must be positive; sharpness, constraint and alignment not negative; margin a number; "
                 f"got {scale}, {sharpness}, {constraint}, {alignment}, {margin}"
             )
+        if (outputs is not None and outputs < 2) or not 0 <= momentum <= 1:
+            raise InputError(
+                f"outputs must be 2 or more and momentum lie between 0 and 1; got {outputs}, {momentum}"
+            )
         counts = [proxies] * scales if isinstance(proxies, int) else list(proxies)
         if len(counts) != scales or not all(isinstance(k, int) and k > 0 for k in counts):
             raise InputError(
@@ -139,6 +150,7 @@ class ScaleAggregationLoss(nn.Module):
             )
         self.dim, self.scale, self.margin, self.sharpness = dim, scale, margin, sharpness
         self.constraint, self.alignment = constraint, alignment
+        self.auxiliary = Auxiliary(outputs or dim, momentum) if alignment else None
         size = dim // scales
         self.proxies = nn.ParameterList(
             torch.randn(classes, count, size) * size**-0.5
@@ -195,5 +207,5 @@ class ScaleAggregationLoss(nn.Module):
         """Show the settings in the module's repr."""
         return (
             f"dim={self.dim}, scale={self.scale}, margin={self.margin}, sharpness={self.sharpness}, "
-            f"constraint={self.constraint}, alignment={self.alignment}"
+            f"constraint={self.constraint}, alignment={self.alignment}, auxiliary={self.auxiliary}"
         )

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from dyml.errors import InputError
 from dyml.losses._bands import class_parents, fused_terms
 from dyml.losses._shards import GatherRows, Shard, gather_rows
-from dyml.losses.checks import check_batch, check_scale, checked_numbers
-from dyml.losses.cross_scale import MARGINS, SCALE
+from dyml.losses.checks import check_batch, check_scale, checked_margins
+from dyml.losses.cross_scale import FIRST_MARGIN, SCALE
 from dyml.taxonomy import Taxonomy
 
 
@@ -61,7 +61,7 @@ class ShardedCrossScaleLoss(nn.Module):
         self,
         taxonomy: Taxonomy,
         dim: int,
-        margins: Sequence[float] = MARGINS,
+        margins: Sequence[float] | None = None,
         scale: float = SCALE,
         averaged: bool = True,
         recompute: bool | None = None,
@@ -79,7 +79,7 @@ class ShardedCrossScaleLoss(nn.Module):
             )
         if dim < 1:
             raise InputError(f"dim must be 1 or more; got {dim}")
-        self.margins = checked_numbers(margins, "margins", taxonomy.scales)
+        self.margins = checked_margins(margins, FIRST_MARGIN, taxonomy.scales)
         self.scale = check_scale(scale)
         self.averaged, self.recompute, self.group = averaged, recompute, group
         self.classes = range(fine * rank // world, fine * (rank + 1) // world)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from dyml.errors import ConfigError, InputError
 from dyml.losses.building import build
+from dyml.losses.protocols import Auxiliary, TaughtLoss
 from dyml.taxonomy import Taxonomy
 
 
@@ -23,9 +24,11 @@ class SumLoss(nn.Module):
     Attributes:
         losses: the modules, in the order of `terms`.
         weights: their weights.
+        auxiliary: what those terms ask for that compare the network with its moving average, or None.
 
     Raises:
-        InputError: no terms, or a weight that is not a positive number.
+        InputError: no terms, a weight that is not a positive number, or terms that ask for two different
+            auxiliary outputs.
         ConfigError: a term has no type, cannot be imported, or has no such option.
 
     >>> taxonomy = Taxonomy.from_labels([[0, 0], [1, 0], [2, 1]], scales=("fine", "coarse"))
@@ -53,19 +56,46 @@ class SumLoss(nn.Module):
             fill = {"taxonomy": taxonomy, "dim": dim}
             self.losses.append(build(term["type"], options, f"terms[{i}]", fill))
         self.weights = tuple(weights)
+        self.auxiliary = _common_auxiliary(self.losses)
 
-    def terms(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Return the weighted value of every loss, (number of terms,); their sum is the loss."""
-        values = [w * loss(embeddings, labels) for w, loss in zip(self.weights, self.losses)]
+    def terms(self, embeddings: Tensor, labels: Tensor, *outputs: Tensor | None) -> Tensor:
+        """Return the weighted value of every loss, (number of terms,); arguments are those of `forward`."""
+        values = []
+        for weight, loss in zip(self.weights, self.losses):
+            more = outputs if isinstance(loss, TaughtLoss) and loss.auxiliary is not None else ()
+            values.append(weight * loss(embeddings, labels, *more))
         return torch.stack(values)
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of a batch: embeddings (B, D) unit rows, labels (B, L) int64."""
-        return self.terms(embeddings, labels).sum()
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        student: Tensor | None = None,
+        teacher: Tensor | None = None,
+    ) -> Tensor:
+        """Return the loss of a batch.
+
+        Args:
+            embeddings: (B, D) unit rows.
+            labels: (B, L) int64.
+            student: (B, A) auxiliary outputs for the terms that ask for them, or None.
+            teacher: (B, A) those of the moving average; given where `student` is.
+        """
+        return self.terms(embeddings, labels, student, teacher).sum()
 
     def extra_repr(self) -> str:
         """Show the weights in the module's repr."""
         return f"weights={self.weights}"
+
+
+def _common_auxiliary(losses: nn.ModuleList) -> Auxiliary | None:
+    asked = {loss.auxiliary for loss in losses if isinstance(loss, TaughtLoss)} - {None}
+    if len(asked) > 1:
+        raise InputError(
+            f"the terms ask for different auxiliary outputs, {' and '.join(map(str, asked))}: give them the "
+            f"same options outputs and momentum"
+        )
+    return asked.pop() if asked else None
 
 
 def _checked_weight(weight: Any, i: int) -> float:

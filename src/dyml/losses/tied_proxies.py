@@ -9,10 +9,10 @@ from torch.nn.functional import cross_entropy, normalize
 
 from dyml.errors import InputError
 from dyml.losses._bands import class_parents
-from dyml.losses.checks import check_batch, check_scale, checked_numbers, checked_weights
+from dyml.losses.checks import check_batch, check_scale, checked_margins, checked_weights
 from dyml.taxonomy import Taxonomy
 
-MARGINS = (0.2, 0.3, 0.4)
+FIRST_MARGIN = 0.2  # at the finest scale; by default 0.1 more at every coarser one
 SCALE = 24.0
 SHORTEST = 1e-6  # proxies that cancel leave no direction; below this length a sum counts as none
 
@@ -84,7 +84,8 @@ class TiedProxyLoss(nn.Module):
     Args:
         taxonomy: the tree of the training classes.
         dim: D, the length of the embeddings.
-        margins: one margin a scale, fine to coarse, in units of cosine similarity; best growing.
+        margins: one margin a scale, fine to coarse, in units of cosine similarity, best growing; by default
+            0.2, 0.3, 0.4, and so on.
         scale: the inverse temperature.
         weights: one weight a scale, fine to coarse; by default all 1.
 
@@ -109,14 +110,14 @@ class TiedProxyLoss(nn.Module):
         self,
         taxonomy: Taxonomy,
         dim: int,
-        margins: Sequence[float] = MARGINS,
+        margins: Sequence[float] | None = None,
         scale: float = SCALE,
         weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         if dim < 1:
             raise InputError(f"dim must be 1 or more; got {dim}")
-        self.margins = checked_numbers(margins, "margins", taxonomy.scales)
+        self.margins = checked_margins(margins, FIRST_MARGIN, taxonomy.scales)
         self.scale = check_scale(scale)
         self.weights = checked_weights(weights, taxonomy.scales)
         self.proxies = nn.Parameter(torch.randn(taxonomy.num_fine, dim) * dim**-0.5)

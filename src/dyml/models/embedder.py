@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 from dyml.errors import InputError, RunError
 from dyml.files import atomic_path
 from dyml.models.backbones import make_backbone
+from dyml.models.heads import make_head
 from dyml.models.pooling import make_pooling
 from dyml.taxonomy import Taxonomy
 
@@ -45,12 +46,15 @@ class Embedder(
         mean: per channel, in units of pixel values from 0 to 1; by default ImageNet's for colour.
         std: likewise.
         backbone_args: further arguments of the backbone, such as `{"width": 32}` for `dyml_small`.
+        head: `linear`, or `scales`: one part of the vector a scale (see `dyml.models.heads.ScaleHead`).
+        scales: the number of parts of the head `scales`; `dim` must be a multiple of it.
 
     Attributes:
         taxonomy: the classes it was trained on, or None.
+        num_features: the length of the features that the head is given.
 
     Raises:
-        ConfigError: no such backbone or pooling.
+        ConfigError: no such backbone, pooling or head, or a head that does not fit `dim`.
 
     >>> embedder = Embedder("dyml_small", dim=64, channels=1, image_size=32)
     >>> embedder(torch.zeros(2, 1, 32, 32, dtype=torch.uint8)).shape
@@ -73,6 +77,8 @@ class Embedder(
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         backbone_args: Mapping[str, Any] | None = None,
+        head: str = "linear",
+        scales: int | None = None,
     ) -> None:
         super().__init__()
         self.dim, self.channels, self.image_size = dim, channels, image_size
@@ -82,9 +88,9 @@ class Embedder(
             memory_format=torch.channels_last
         )
         self.pooling = make_pooling(pooling)
-        features = int(self.backbone.num_features)  # type: ignore[arg-type]
-        self.layer_norm = nn.LayerNorm(features) if layer_norm else nn.Identity()
-        self.projection = nn.Linear(features, dim)
+        self.num_features = int(self.backbone.num_features)  # type: ignore[arg-type]
+        self.layer_norm = nn.LayerNorm(self.num_features) if layer_norm else nn.Identity()
+        self.projection = make_head(head, self.num_features, dim, scales)
         usual = COLOUR_STATISTICS if channels == 3 else GREY_STATISTICS
         for name, given, default in (("mean", mean, usual[0]), ("std", std, usual[1])):
             values = torch.tensor(tuple(given or default), dtype=torch.float32)
@@ -103,6 +109,14 @@ class Embedder(
         Raises:
             InputError: another shape or dtype.
         """
+        return self.project(self.features(images))
+
+    def project(self, features: Tensor) -> Tensor:
+        """Return the embeddings (B, dim), float32 unit rows, of `features`."""
+        return normalize(self.projection(features).float(), dim=1)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the head is given, (B, num_features); arguments and errors are those of `forward`."""
         if not isinstance(images, Tensor):
             raise InputError(
                 f"images must be a tensor (B, {self.channels}, H, W); got {type(images).__name__}. "
@@ -117,8 +131,7 @@ class Embedder(
             images = images.to(self.mean.dtype)
         else:
             raise InputError(f"images must be uint8 or floating point from 0 to 1; got {images.dtype}")
-        features = self.pooling(self.backbone((images - self.mean) / self.std))
-        return normalize(self.projection(self.layer_norm(features)).float(), dim=1)
+        return self.layer_norm(self.pooling(self.backbone((images - self.mean) / self.std)))
 
     def _save_pretrained(self, save_directory: Path) -> None:
         from safetensors.torch import save

@@ -9,9 +9,11 @@ from torch.optim import Optimizer
 from dyml.data.manifest import Manifest
 from dyml.errors import ConfigError, InputError
 from dyml.imports import check_arguments, import_name
+from dyml.losses.protocols import TaughtLoss
 from dyml.models import Embedder
 from dyml.taxonomy import Taxonomy
 from dyml.training.config import Config, Named, OptimConfig
+from dyml.training.teacher import Teacher
 
 
 def make(section: Named, what: str, **given: Any) -> Any:
@@ -44,6 +46,8 @@ def build_embedder(config: Config, taxonomy: Taxonomy) -> Embedder:
             image_size=config.data.size,
             resize=config.data.resize,
             backbone_args=config.model.backbone_args or None,
+            head=config.model.head,
+            scales=taxonomy.num_scales if config.model.head == "scales" else None,
         )
     embedder.taxonomy = taxonomy
     return embedder
@@ -54,6 +58,15 @@ def build_loss(config: Config, taxonomy: Taxonomy) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed + 1)
         return make(config.loss, "loss", taxonomy=taxonomy, dim=config.model.dim)
+
+
+def build_teacher(config: Config, embedder: Embedder, loss: nn.Module) -> Teacher | None:
+    """Make the moving average that a loss asks for, its head drawn by the run's seed; else None."""
+    if not isinstance(loss, TaughtLoss) or loss.auxiliary is None:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed + 2)
+        return Teacher(embedder, loss.auxiliary)
 
 
 def build_sampler(config: Config, manifest: Manifest, rank: int = 0, world_size: int = 1) -> Any:

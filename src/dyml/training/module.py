@@ -11,7 +11,7 @@ from dyml.data.batch_augment import BatchAugment
 from dyml.errors import RunError
 from dyml.metrics import Result, evaluate
 from dyml.models import Embedder
-from dyml.training.build import build_optimizer
+from dyml.training.build import build_optimizer, build_teacher
 from dyml.training.config import Config
 from dyml.training.schedule import warmup_cosine
 
@@ -28,8 +28,12 @@ class EmbeddingModule(L.LightningModule):
     Args:
         config: the run's settings.
         embedder: what is trained.
-        loss: `loss(embeddings, labels) -> scalar`; its parameters are trained, too.
+        loss: `loss(embeddings, labels) -> scalar`; its parameters are trained, too. What more it may ask for
+            is in `dyml.losses.protocols`.
         total_steps: the length of the schedule.
+
+    Attributes:
+        teacher: the moving average that the loss asks for, or None.
     """
 
     def __init__(self, config: Config, embedder: Embedder, loss: nn.Module, total_steps: int) -> None:
@@ -37,6 +41,7 @@ class EmbeddingModule(L.LightningModule):
         self.config = config
         self.embedder = embedder
         self.loss = loss
+        self.teacher = build_teacher(config, embedder, loss)
         self.total_steps = total_steps
         self.augment = (
             BatchAugment(config.augment, config.data.size, config.data.padding) if config.data.ram else None
@@ -55,9 +60,11 @@ class EmbeddingModule(L.LightningModule):
         torch.manual_seed(seed)
         if self.augment is not None:
             images = self.augment(images, seed)
-        embeddings = self.embedder(images)
+        features = self.embedder.features(images)
+        embeddings = self.embedder.project(features)
+        outputs = () if self.teacher is None else self.teacher(features, images)
         with torch.autocast(embeddings.device.type, enabled=False):
-            loss = self.loss(embeddings, labels)
+            loss = self.loss(embeddings, labels, *outputs)
         if not torch.isfinite(loss):
             raise NotFinite(
                 f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}). The run "
@@ -67,6 +74,12 @@ class EmbeddingModule(L.LightningModule):
         self.log("loss", loss)
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Move the weights, then their average: behind a step, where checkpoints are written, both agree."""
+        super().optimizer_step(*args, **kwargs)
+        if self.teacher is not None:
+            self.teacher.follow(self.embedder)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Embed a batch of the validation pictures."""
@@ -87,7 +100,8 @@ class EmbeddingModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Make the optimiser and the schedule, which moves with every step."""
-        optimizer = build_optimizer(self.config.optim, self.embedder, self.loss)
+        network = nn.ModuleList([self.embedder] if self.teacher is None else [self.embedder, self.teacher])
+        optimizer = build_optimizer(self.config.optim, network, self.loss)
         settings, total = self.config.optim, self.total_steps
         warmup = round(settings.warmup * total)
         schedule = torch.optim.lr_scheduler.LambdaLR(
