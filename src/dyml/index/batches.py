@@ -1,0 +1,199 @@
+"""Batches of checked items as Arrow columns, the form in which they are stored."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dyml.errors import InputError
+from dyml.index.checks import check_class, check_id, check_labels, check_metadata, unit_rows
+from dyml.index.items import Floats, Item, Labels, Metadata
+
+Arrow = Any
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """N items as columns; made by `batch_of_items` or `batch_of_arrays`, which check them.
+
+    Attributes:
+        ids: N texts, distinct.
+        vectors: (N, D) float32 unit rows.
+        labels: per scale N texts or None.
+        metadata: N JSON texts with sorted keys, or None where there is none.
+        pictures: N texts or None.
+        digests: N texts that change with the picture, or None.
+        thumbnails: N encoded pictures or None.
+        bytes: N encoded pictures or None.
+        given: how many items it was made of, repeated ids counted.
+    """
+
+    ids: Arrow
+    vectors: Floats
+    labels: tuple[Arrow, ...]
+    metadata: Arrow
+    pictures: Arrow
+    digests: Arrow
+    thumbnails: Arrow
+    bytes: Arrow
+    given: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Any) -> "Batch":
+        """Return some rows, in that order."""
+        places = pa.array(rows, pa.int64())
+        columns = (self.metadata, self.pictures, self.digests, self.thumbnails, self.bytes)
+        return Batch(
+            self.ids.take(places),
+            self.vectors[np.asarray(rows)],
+            tuple(column.take(places) for column in self.labels),
+            *(column.take(places) for column in columns),
+            given=len(places),
+        )
+
+
+def batch_of_items(
+    items: Sequence[Item], dim: int, scales: Sequence[str], digests: Sequence[str | None] | None = None
+) -> Batch:
+    """Check items and lay them out as columns; of items with the same id the last one stays.
+
+    Args:
+        items: with vectors.
+        dim: D of the gallery.
+        scales: its names, fine to coarse.
+        digests: of the pictures' files, where they are known; else those of the bytes that items bring.
+
+    Raises:
+        InputError: an item is not fit; the text names it.
+    """
+    given = len(items)
+    last = {check_id(item.id): place for place, item in enumerate(items)}
+    places = list(last.values())
+    kept = [items[place] for place in places]
+    for item in kept:
+        if item.vector is None or np.ndim(item.vector) != 1 or len(item.vector) != dim:
+            shape = None if item.vector is None else np.shape(item.vector)
+            raise InputError(f"{item.id!r}: its vector must be ({dim},), as the gallery's; got {shape}")
+    ids = list(last)
+    table = np.stack([np.asarray(item.vector) for item in kept]) if kept else np.empty((0, dim), np.float32)
+    labels = [check_labels(item.labels, scales, item.id) for item in kept]
+    metadata = [metadata_text(check_metadata(item.metadata, scales, item.id)) for item in kept]
+    for item in kept:
+        if item.picture is not None and not isinstance(item.picture, str):
+            raise InputError(f"{item.id!r}: picture must be text, the reference to its file")
+    found = [picture_digest(item) for item in kept] if digests is None else [digests[i] for i in places]
+    return Batch(
+        pa.array(ids, pa.string()),
+        unit_rows(table, dim, ids),
+        tuple(pa.array([row.get(scale) for row in labels], pa.string()) for scale in scales),
+        pa.array(metadata, pa.string()),
+        pa.array([item.picture for item in kept], pa.string()),
+        pa.array(found, pa.string()),
+        pa.array([item.thumbnail for item in kept], pa.large_binary()),
+        pa.array([item.bytes for item in kept], pa.large_binary()),
+        given,
+    )
+
+
+def batch_of_arrays(
+    ids: Sequence[str],
+    vectors: Any,
+    labels: Mapping[str, Sequence[str]] | None,
+    metadata: Sequence[Metadata] | None,
+    dim: int,
+    scales: Sequence[str],
+) -> Batch:
+    """Check columns and lay them out; of rows with the same id the last one stays.
+
+    Args:
+        ids: N texts.
+        vectors: (N, D).
+        labels: scale name -> N class names.
+        metadata: N mappings.
+        dim: D of the gallery.
+        scales: its names, fine to coarse.
+
+    Raises:
+        InputError: lengths differ, or a row is not fit; the text names it.
+    """
+    names = [check_id(name) for name in ids]
+    table = unit_rows(vectors, dim, names if len(names) == len(vectors) else None)
+    if len(table) != len(names):
+        raise InputError(f"there are {len(names):,} ids and {len(table):,} vectors; give one id a vector")
+    columns = [_class_column(labels or {}, scale, names) for scale in scales]
+    check_labels(dict.fromkeys(labels or {}, "x"), scales, "labels")
+    if metadata is not None and len(metadata) != len(names):
+        raise InputError(f"there are {len(names):,} ids and {len(metadata):,} rows of metadata")
+    empty = pa.nulls(len(names), pa.string())
+    texts = (
+        empty
+        if metadata is None
+        else pa.array(
+            [metadata_text(check_metadata(row, scales, name)) for name, row in zip(names, metadata)],
+            pa.string(),
+        )
+    )
+    pixels = pa.nulls(len(names), pa.large_binary())
+    batch = Batch(
+        pa.array(names, pa.string()), table, tuple(columns), texts, empty, empty, pixels, pixels, len(names)
+    )
+    last = {name: place for place, name in enumerate(names)}
+    if len(last) == len(names):
+        return batch
+    kept = batch.take(list(last.values()))
+    return Batch(**{**kept.__dict__, "given": len(names)})
+
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Cut a stream of items into lists of `size`."""
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def metadata_text(metadata: Metadata) -> str | None:
+    """Return metadata as JSON, the same text for the same values."""
+    if not metadata:
+        return None
+    return json.dumps(metadata, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def picture_digest(item: Item) -> str | None:
+    """Return a text that changes with the pictures that an item brings."""
+    if item.bytes is None and item.thumbnail is None:
+        return None
+    digest = blake2b(digest_size=16)
+    for part in (item.bytes, item.thumbnail):
+        digest.update(b"-" if part is None else len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
+
+
+def _class_column(labels: Mapping[str, Sequence[str]], scale: str, names: Sequence[str]) -> Arrow:
+    column = labels.get(scale)
+    if column is None:
+        return pa.nulls(len(names), pa.string())
+    if len(column) != len(names):
+        raise InputError(f"there are {len(names):,} ids and {len(column):,} classes at scale {scale!r}")
+    seen: set[object] = set()
+    values = column.tolist() if isinstance(column, np.ndarray) else column
+    for name, label in zip(names, values):
+        if label not in seen and label is not None:
+            check_class(label, scale, name)
+            seen.add(label)
+    return pa.array(values, pa.string())
+
+
+def item_labels(scales: Sequence[str], names: Sequence[str | None]) -> Labels:
+    """Return scale name -> class name, missing ones left out."""
+    return {scale: name for scale, name in zip(scales, names) if name is not None}

@@ -1,0 +1,251 @@
+"""The embedded engine: rows in LanceDB, and an index derived from them that is mapped into memory."""
+
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+
+from dyml.errors import RunError
+from dyml.index.batches import Batch
+from dyml.index.comparing import unchanged
+from dyml.index.engine import ClassCount, Found
+from dyml.index.filters import Where
+from dyml.index.items import AddReport, Floats, GalleryInfo, Item
+from dyml.index.loading import load
+from dyml.index.locks import writer_lock
+from dyml.index.reading import class_counts, found_at, items_at
+from dyml.index.rows import Rows, first_line
+from dyml.index.settings import Settings, read_settings
+from dyml.index.snapshot import Snapshot
+from dyml.index.writing import write_index
+
+ROWS, INDEX, LOCK = "rows", "index", "writer.lock"
+REFRESH = 1.0  # seconds after which a search looks for what other processes wrote
+FEW = 1000  # fresh rows that are searched in memory, whatever the size of the index
+SHARE = 0.05  # fresh rows, or rows gone, by the size of the index, from which on it is written anew
+KEEP = timedelta(hours=1)
+
+
+class LanceEngine:
+    """A gallery in a folder.
+
+    Args:
+        folder: the gallery.
+        lock_timeout: seconds to wait for another process that writes.
+
+    Raises:
+        RunError: there is no gallery, or it is damaged.
+    """
+
+    def __init__(self, folder: Path, lock_timeout: float = 10.0) -> None:
+        self.folder, self.lock_timeout = folder, lock_timeout
+        self.settings: Settings = read_settings(folder)
+        self._rows = Rows(folder / ROWS, self.settings.dim, len(self.settings.scales))
+        self._guard = threading.RLock()
+        self._depth = 0
+        self._snapshot: Snapshot | None = None
+        self._checked = 0.0
+        self._stale = True
+        self._pending: list[object] = []  # ids that were appended since the snapshot
+        self._seen = -1  # the version that snapshot and pending ids together stand for
+
+    @property
+    def info(self) -> GalleryInfo:
+        """What the gallery is, at the version that this process sees."""
+        snapshot, settings = self.snapshot, self.settings
+        return GalleryInfo(
+            settings.dim,
+            settings.scales,
+            settings.model,
+            settings.model_folder,
+            settings.root,
+            snapshot.count,
+            snapshot.version,
+            settings.engine,
+        )
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The rows as this process sees them: with its own writes, and others' of a second ago."""
+        snapshot = self._snapshot
+        if snapshot is not None and not self._stale and time.monotonic() - self._checked < REFRESH:
+            return snapshot
+        with self._guard:
+            return self._refreshed()
+
+    def search(self, vectors: Floats, k: int, where: Where) -> list[Found]:
+        """Return the k most similar items of each query (Q, D)."""
+        snapshot = self.snapshot
+        return [found_at(snapshot, near, places) for near, places in snapshot.search(vectors, k, where)]
+
+    def range(self, vector: Floats, min_similarity: float, where: Where) -> Found:
+        """Return every item of at least this similarity to a query (D,)."""
+        snapshot = self.snapshot
+        return found_at(snapshot, *snapshot.range(vector, min_similarity, where))
+
+    def more_similar(self, vector: Floats, similarity: float) -> int:
+        """Count the items that are more similar to a query (D,) than this."""
+        return self.snapshot.above(vector, similarity)
+
+    def classes(self) -> dict[str, list[ClassCount]]:
+        """Return the classes at every scale, by name."""
+        return class_counts(self.snapshot)
+
+    def get(self, ids: Sequence[str], payload: bool = True) -> list[Item | None]:
+        """Return items, with their thumbnails and bytes if `payload`."""
+        snapshot = self.snapshot
+        places = snapshot.find(ids)
+        there = np.array([place for place in places if place is not None], np.int64)
+        keys = snapshot.keys_of(there)
+        pixels = self._rows.payload(keys) if payload and len(keys) else None
+        items = iter(items_at(snapshot, there, pixels))
+        return [None if place is None else next(items) for place in places]
+
+    def digest(self, id: str) -> str | None:
+        """Return what changes with an item's picture; None without one."""
+        snapshot = self.snapshot
+        place = snapshot.find([id])[0]
+        if place is None:
+            return None
+        part, rows, _ = snapshot.split(np.array([place], np.int64))[0]
+        return part.digests[int(rows[0])].as_py()  # type: ignore[no-any-return]
+
+    def scan(self, after: str | None, limit: int | None, where: Where) -> Iterator[Item]:
+        """Yield items without thumbnails and bytes, in the order of their ids, behind the id `after`."""
+        snapshot = self.snapshot
+        places = snapshot.by_id(after, where)[:limit]
+        for start in range(0, len(places), 1000):
+            yield from items_at(snapshot, places[start : start + 1000], None)
+
+    def upsert(self, batch: Batch) -> AddReport:
+        """Write items, all or none; those that are there unchanged are left alone."""
+        with self.writing():
+            version = self._rows.latest()
+            if self._snapshot is None or self._seen != version:
+                self._load()
+            if any(self._is_pending(batch.ids, ids) for ids in self._pending):
+                self._load()
+            assert self._snapshot is not None
+            places = self._snapshot.find_many(batch.ids)
+            known = places >= 0
+            same = np.zeros(len(batch), bool)
+            same[known] = unchanged(self._snapshot, places[known], batch.take(np.flatnonzero(known)))
+            again = batch.given - len(batch)
+            report = AddReport(int((~known).sum()), int((known & ~same).sum()) + again, int(same.sum()))
+            write = batch.take(np.flatnonzero(~same)) if same.any() else batch
+            if not len(write):
+                return report
+            with self._committing():
+                if (known & ~same).any():
+                    self._rows.upsert(write, version)
+                    self._seen = -1
+                else:
+                    self._rows.insert(write, version)
+                    self._pending.append(write.ids)
+                    self._seen = int(self._rows.table.version)
+            return report
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items, all or none; return how many were there."""
+        with self.writing():
+            if self._snapshot is None or self._pending or self._seen != self._rows.latest():
+                self._load()
+            assert self._snapshot is not None
+            places = {place for place in self._snapshot.find(ids) if place is not None}
+            if places:
+                with self._committing():
+                    self._rows.delete(self._snapshot.keys_of(np.array(sorted(places), np.int64)))
+                self._seen = -1
+            return len(places)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep other writers away, of this process and of others.
+
+        Raises:
+            LockedError: another process writes for longer than the timeout.
+        """
+        with self._guard:
+            if self._depth:
+                yield
+                return
+            with writer_lock(self.folder / LOCK, self.lock_timeout):
+                self._depth += 1
+                try:
+                    yield
+                finally:
+                    self._depth -= 1
+
+    def flush(self, force: bool = False) -> None:
+        """Write the index anew where many rows are not in it, or gone from it."""
+        with self.writing():
+            snapshot = self._refreshed()
+            base = 0 if snapshot.published is None else len(snapshot.published.part)
+            fresh = 0 if snapshot.fresh is None else len(snapshot.fresh)
+            gone = 0 if snapshot.left is None else int((~snapshot.left).sum())
+            if not (fresh or gone) or (not force and max(fresh, gone) <= max(FEW, SHARE * base)):
+                return
+            try:
+                write_index(self._rows, self.folder / INDEX, snapshot.published, self.settings.flat_limit)
+            except RunError as error:
+                # The rows are safe, and searched from memory: what was written stays acknowledged.
+                warnings.warn(f"the index was not written anew: {error}", stacklevel=2)
+                return
+            self._load()
+
+    def optimize(self, keep: timedelta = KEEP) -> None:
+        """Merge small files, remove those of versions older than `keep`, and write the index anew."""
+        with self.writing():
+            with self._committing():
+                self._rows.optimize(keep)
+            self.flush(force=True)
+
+    def refresh(self) -> None:
+        """See what other processes wrote."""
+        with self._guard:
+            self._stale = True
+            self._refreshed()
+
+    def close(self) -> None:
+        """Let go of files and memory."""
+        with self._guard:
+            self._snapshot, self._pending, self._stale, self._seen = None, [], True, -1
+
+    def _refreshed(self) -> Snapshot:
+        version = self._rows.latest()
+        if self._snapshot is None or self._snapshot.version != version:
+            self._load()
+        self._stale, self._checked = False, time.monotonic()
+        assert self._snapshot is not None
+        return self._snapshot
+
+    def _load(self) -> None:
+        self._snapshot = load(self._rows, self.folder / INDEX, self.settings.scales, self._snapshot)
+        self._pending, self._seen = [], self._snapshot.version
+
+    @staticmethod
+    def _is_pending(ids: object, pending: object) -> bool:
+        import pyarrow.compute as pc
+
+        return bool(pc.any(pc.is_in(pending, value_set=ids)).as_py())
+
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        """Say what went wrong with a commit, of which nothing was stored then."""
+        self._stale = True
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            self._seen = -1
+            text = first_line(error)
+            full = "No space left" in str(error) or "os error 28" in str(error)
+            mend = "The disk is full: free some space" if full else "Look at its folder's rights and space"
+            raise RunError(
+                f"cannot write to the gallery in {self.folder}: nothing of this batch was stored. {mend}, "
+                f"and add it again. ({text})"
+            ) from error

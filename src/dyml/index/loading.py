@@ -1,0 +1,122 @@
+"""From the rows and the published index to a snapshot: what is gone from the index, and what came since."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dyml.index.building import flat_index
+from dyml.index.items import Floats
+from dyml.index.parts import Names, Part, encoded, order_of_ids
+from dyml.index.published import read_published
+from dyml.index.rows import Rows, first_key
+from dyml.index.snapshot import Snapshot
+
+Keys = NDArray[np.int64]
+LABEL = "label"
+
+
+def load(rows: Rows, folder: Path, scales: tuple[str, ...], old: Snapshot | None) -> Snapshot:
+    """Return the newest snapshot.
+
+    Args:
+        rows: the table, which is taken to its newest version.
+        folder: of the published index.
+        scales: names, fine to coarse.
+        old: an earlier snapshot; what it holds in memory and still stands is used again.
+    """
+    # The index is read first: it can only be older than the rows then, never newer.
+    published = read_published(folder, rows.dim, len(scales), None if old is None else old.published)
+    version = rows.latest()
+    if published is not None and published.version > version:
+        published = None  # of other rows, which lay in this folder before
+    keys = rows.keys()
+    since = 0 if published is None else first_key(published.version + 1)
+    names: Names = tuple(() for _ in scales) if published is None else published.names
+    alive = None if published is None else present(published.part.keys, keys)
+    fresh = None
+    if len(keys) and keys[-1] >= since:
+        earlier = old if old is not None and old.published is published else None
+        fresh, names = _fresh(rows, since, keys, names, earlier)
+    if alive is not None and alive.all():
+        alive = None
+    return Snapshot(version, scales, names, published, alive, fresh)
+
+
+def present(wanted: Keys, keys: Keys) -> NDArray[np.bool_]:
+    """Return which of the wanted keys are among rising keys."""
+    if not len(keys):
+        return np.zeros(len(wanted), bool)
+    place = np.searchsorted(keys, wanted)
+    place[place == len(keys)] = 0
+    found: NDArray[np.bool_] = keys[place] == wanted
+    return found
+
+
+def vectors_of(table: Any) -> Floats:
+    """Return the vectors of a record batch or table, (N, D)."""
+    column = table.column("vector")
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values: Floats = column.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(-1, column.type.list_size)
+
+
+def _fresh(rows: Rows, since: int, keys: Keys, names: Names, earlier: Snapshot | None) -> tuple[Part, Names]:
+    """Return the rows that the index does not hold, and the class names with theirs behind."""
+    kept: Part | None = None
+    if earlier is not None and earlier.fresh is not None:
+        # Keys only grow, so what came since has higher ones than all that are in memory.
+        names, since = earlier.names, int(earlier.fresh.keys[-1]) + 1
+        kept = picked(earlier.fresh, present(earlier.fresh.keys, keys))
+    batches = list(rows.since(since))
+    if not batches:
+        return kept if kept is not None else part_of(rows.empty(), names)[0], names
+    part, names = part_of(pa.Table.from_batches(batches), names)
+    return (part if kept is None or not len(kept) else joined(kept, part)), names
+
+
+def part_of(table: Any, names: Names) -> tuple[Part, Names]:
+    """Return rows of the table as a part in memory, and the class names with theirs behind."""
+    table = table.take(pc.sort_indices(table.column("key"))).combine_chunks()
+    codes, names = encoded([table.column(f"{LABEL}{m}") for m in range(len(names))], names)
+    texts = [_one(table.column(name)) for name in ("id", "metadata", "picture", "digest")]
+    keys = table.column("key").to_numpy()
+    return Part(
+        keys, flat_index(vectors_of(table)), texts[0], codes, *texts[1:], order_of_ids(texts[0])
+    ), names
+
+
+def picked(part: Part, mask: NDArray[np.bool_]) -> Part:
+    """Return the rows of a part that a mask keeps."""
+    if mask.all():
+        return part
+    kept = pa.array(mask)
+    texts = [column.filter(kept) for column in (part.ids, part.metadata, part.pictures, part.digests)]
+    index = flat_index(part.index.rows[mask])
+    return Part(part.keys[mask], index, texts[0], part.codes[:, mask], *texts[1:], order_of_ids(texts[0]))
+
+
+def joined(first: Part, second: Part) -> Part:
+    """Return two parts in memory as one."""
+    vectors = np.concatenate([first.index.rows, second.index.rows])
+    texts = [
+        pa.concat_arrays([a, b])
+        for a, b in zip(
+            (first.ids, first.metadata, first.pictures, first.digests),
+            (second.ids, second.metadata, second.pictures, second.digests),
+        )
+    ]
+    codes = np.concatenate([first.codes, second.codes], axis=1)
+    keys = np.concatenate([first.keys, second.keys])
+    return Part(keys, flat_index(vectors), texts[0], codes, *texts[1:], order_of_ids(texts[0]))
+
+
+def _one(column: Any) -> Any:
+    return (
+        pa.concat_arrays(column.chunks)
+        if isinstance(column, pa.ChunkedArray) and column.num_chunks
+        else (column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+    )
