@@ -2,20 +2,18 @@
 
 from pathlib import Path
 
-import lightning as L
 import pytest
 import torch
-from tiny_runs import changed, quiet, same_weights
+from tiny_runs import assert_same_state, changed, checkpoint_state, quiet, same_weights, train_until
 from torch import nn
 
 from dyml import Embedder
-from dyml.errors import ConfigError, Interrupted
+from dyml.errors import ConfigError
 from dyml.losses import SumLoss
 from dyml.losses.protocols import Auxiliary
 from dyml.models.heads import ScaleHead
 from dyml.training import Config, resume, train
 from dyml.training.build import build_embedder, build_loss, build_teacher
-from dyml.training.checkpoints import AtomicCheckpointIO
 from dyml.training.datamodule import open_manifest
 from dyml.training.teacher import Teacher
 
@@ -35,39 +33,18 @@ def embedder() -> Embedder:
     return Embedder("dyml_small", dim=6, image_size=16, backbone_args={"width": 4})
 
 
-class StopBefore(L.Callback):
-    def on_before_optimizer_step(self, trainer: L.Trainer, *args: object) -> None:
-        if trainer.global_step == 4:
-            raise KeyboardInterrupt
-
-
-def test_a_stopped_run_goes_on_with_its_teacher(
-    taught: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = changed(taught, train__checkpoint_minutes=1e-9, train__ema=0.8, train__validate_every=1)
+def test_a_stopped_run_goes_on_with_its_teacher(taught: Config, tmp_path: Path) -> None:
+    config = changed(taught, train__ema=0.8, train__validate_every=1)
     train(config, tmp_path / "whole", quiet(), report=False)
-    usual = L.Trainer.__init__
-
-    def init(self: L.Trainer, *args: object, callbacks: object = (), **kwargs: object) -> None:
-        usual(self, *args, callbacks=[*callbacks, StopBefore()], **kwargs)  # type: ignore[misc, arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(L.Trainer, "__init__", init)
-        with pytest.raises(Interrupted):
-            train(config, tmp_path / "stopped", quiet(), report=False)
-    saved = AtomicCheckpointIO().load_checkpoint(tmp_path / "stopped" / "last.ckpt")["current_model_state"]
+    train_until(4, config, tmp_path / "stopped")
+    saved = checkpoint_state(tmp_path / "stopped")
     of_network, of_teacher = (saved[f"{name}.projection.weight"] for name in ("embedder", "teacher.average"))
     assert not torch.allclose(of_network, of_teacher, atol=1e-4)
 
     resume(tmp_path / "stopped", quiet(), report=False)
     assert same_weights(tmp_path / "whole", tmp_path / "stopped")
-    last = [
-        AtomicCheckpointIO().load_checkpoint(tmp_path / name / "last.ckpt")["current_model_state"]
-        for name in ("whole", "stopped")
-    ]
-    assert any(name.startswith("teacher.average_head") for name in last[0])
-    for name, value in last[0].items():
-        torch.testing.assert_close(last[1][name], value, rtol=1e-4, atol=1e-5)
+    assert_same_state(tmp_path / "whole", tmp_path / "stopped")
+    assert any(name.startswith("teacher.average_head") for name in checkpoint_state(tmp_path / "stopped"))
 
     model = Embedder.from_pretrained(tmp_path / "whole" / "model")
     assert isinstance(model.projection, ScaleHead)
@@ -83,7 +60,7 @@ def test_the_alignment_reaches_network_and_head(taught: Config, tmp_path: Path) 
         config = Config.model_validate({**taught.model_dump(mode="json"), "loss": loss})
         run = tmp_path / str(alignment)
         train(changed(config, train__epochs=1), run, quiet(), report=False)
-        weights.append(AtomicCheckpointIO().load_checkpoint(run / "last.ckpt")["state_dict"])
+        weights.append(checkpoint_state(run))
     without, aligned = weights
     assert not any(name.startswith("teacher") for name in without)
     assert not torch.allclose(without["embedder.projection.weight"], aligned["embedder.projection.weight"])
@@ -123,7 +100,7 @@ def test_the_average_moves_by_its_momentum() -> None:
     assert not taught.requires_grad
 
 
-def test_the_average_uses_the_statistics_of_the_batch_in_any_mode() -> None:
+def test_the_average_uses_the_statistics_of_the_batch_as_the_network_does() -> None:
     network = embedder()
     teacher = Teacher(network, Auxiliary(6, 0.9))
     images = torch.rand(8, 3, 16, 16)
@@ -131,10 +108,11 @@ def test_the_average_uses_the_statistics_of_the_batch_in_any_mode() -> None:
     student, taught = teacher(network.features(images), images)
     torch.testing.assert_close(student, taught)
     norms = [m for m in teacher.average.modules() if isinstance(m, nn.BatchNorm2d)]
-    teacher.eval()
     assert norms
     assert all(norm.training for norm in norms)
     assert not teacher.average.training
+    assert not teacher.eval().average.backbone.training
+    assert not any(norm.training for norm in norms)
 
 
 def test_lengths_that_do_not_divide_name_the_option(taught: Config) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from dyml.errors import InputError
@@ -46,6 +46,7 @@ class SampledCrossScaleLoss(CrossScaleLoss):
         share: the share of all fine classes that a step sees, above 0 to 1.
         sparse: give the proxies a sparse gradient, of the chosen rows alone. Then a step with
             `torch.optim.SparseAdam`, or with SGD without momentum or decay, costs in proportion to the share.
+            `dyml train` does so by itself, on one device.
         margins: see `CrossScaleLoss`.
         scale: see `CrossScaleLoss`.
         start: see `CrossScaleLoss`.
@@ -75,6 +76,10 @@ class SampledCrossScaleLoss(CrossScaleLoss):
         super().__init__(taxonomy, dim, margins, scale, start)
         self.share, self.sparse = share, sparse
         self.count = max(1, round(share * taxonomy.num_fine))
+
+    def sparse_parameters(self) -> list[nn.Parameter]:
+        """Return the proxies where their gradient is sparse (see `dyml.losses.protocols.SparseLoss`)."""
+        return [self.proxies] if self.sparse else []
 
     def terms(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the (L, B) terms of this draw; arguments and errors are those of `forward`."""

@@ -9,11 +9,14 @@ from torch.optim import Optimizer
 from dyml.data.manifest import Manifest
 from dyml.errors import ConfigError, InputError
 from dyml.imports import check_arguments, import_name
-from dyml.losses.protocols import TaughtLoss
+from dyml.losses.protocols import TaughtLoss, sparse_parameters
 from dyml.models import Embedder
 from dyml.taxonomy import Taxonomy
 from dyml.training.config import Config, Named, OptimConfig
+from dyml.training.sparse_rows import SparseRows
 from dyml.training.teacher import Teacher
+
+BACKBONE = "backbone"  # the embedder's name for it, and the mark of its groups in the optimiser
 
 
 def make(section: Named, what: str, **given: Any) -> Any:
@@ -57,7 +60,14 @@ def build_loss(config: Config, taxonomy: Taxonomy) -> nn.Module:
     """Make the loss of a run, its proxies drawn by the run's seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed + 1)
-        return make(config.loss, "loss", taxonomy=taxonomy, dim=config.model.dim)
+        loss = make(config.loss, "loss", taxonomy=taxonomy, dim=config.model.dim)
+    if config.train.devices > 1 and sparse_parameters(loss):
+        raise ConfigError(
+            f"loss: {config.loss.type} with sparse gradients trains on one device, not on "
+            f"train.devices {config.train.devices}: set --loss.sparse false, or spread the classes over the "
+            f"devices with dyml.losses.ShardedCrossScaleLoss"
+        )
+    return loss
 
 
 def build_teacher(config: Config, embedder: Embedder, loss: nn.Module) -> Teacher | None:
@@ -86,12 +96,42 @@ def build_sampler(config: Config, manifest: Manifest, rank: int = 0, world_size:
 
 
 def build_optimizer(config: OptimConfig, embedder: nn.Module, loss: nn.Module) -> Optimizer:
-    """Make the optimiser: weights decay, biases and norms do not, proxies have a rate of their own."""
-    trained = [p for p in embedder.parameters() if p.requires_grad]
+    """Make the optimiser: weights decay, biases and norms do not, proxies have a rate of their own.
+
+    Parameters that the loss gives sparse gradients are stepped by SparseAdam, with the `betas` and `eps` of
+    the configuration where it has them.
+    """
+    rows = sparse_parameters(loss)
+    by_rows = {id(p) for p in rows}
+    proxies = [p for p in loss.parameters() if id(p) not in by_rows]
+    proxy_lr = config.proxy_lr or config.lr
     groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        {"params": list(loss.parameters()), "lr": config.proxy_lr or config.lr, "weight_decay": 0.0},
+        {**part, "params": params, "weight_decay": decay}
+        for part in _parts(config, embedder)
+        for params, decay in (
+            ([p for p in part["params"] if p.ndim > 1], config.weight_decay),
+            ([p for p in part["params"] if p.ndim <= 1], 0.0),
+        )
     ]
+    groups.append({"params": proxies, "lr": proxy_lr, "weight_decay": 0.0})
     groups = [group for group in groups if group["params"]]
-    return make(config, "optim", params=groups, lr=config.lr)
+    dense = make(config, "optim", params=groups, lr=config.lr)
+    if not rows:
+        return dense
+    return SparseRows(
+        dense, rows, proxy_lr, **{k: config.args[k] for k in ("betas", "eps") if k in config.args}
+    )
+
+
+def _parts(config: OptimConfig, network: nn.Module) -> list[dict[str, Any]]:
+    """Part the backbone from the head where they are trained differently."""
+    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    if config.head_lr is None and not config.rest:
+        return [{"params": [p for _, p in trained]}]
+    return [
+        {"part": BACKBONE, "params": [p for name, p in trained if BACKBONE in name.split(".")]},
+        {
+            "params": [p for name, p in trained if BACKBONE not in name.split(".")],
+            "lr": config.head_lr or config.lr,
+        },
+    ]

@@ -54,10 +54,8 @@ class Teacher(nn.Module):
         torch._foreach_lerp_(old, new, 1 - self.momentum)
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode of the head; the average is always evaluated, but for its batch statistics."""
+        """Set the mode; of the average, no more than its batch norms are ever trained."""
         super().train(mode)
-        self.average.eval()
         for part in self.average.modules():
-            if isinstance(part, _BatchNorm):
-                part.train()
+            part.training = part.training and isinstance(part, _BatchNorm)
         return self
