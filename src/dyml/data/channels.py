@@ -13,7 +13,9 @@ from PIL import Image
 from dyml.errors import InputError, suggest
 
 ChannelOrder = Literal["stored", "swapped"]
-ORDERS: tuple[ChannelOrder, ...] = ("stored", "swapped")
+STORED: Literal["stored"] = "stored"
+SWAPPED: Literal["swapped"] = "swapped"
+ORDERS: tuple[ChannelOrder, ...] = (STORED, SWAPPED)
 
 
 def checked_order(order: str) -> ChannelOrder:
@@ -44,7 +46,7 @@ def in_order(transform: Callable[[Any], Any], order: str) -> Callable[[Any], Any
     Returns:
         A callable that can be pickled if `transform` can: for `ImageDataset(manifest, …)`.
     """
-    return transform if checked_order(order) == "stored" else partial(_swapped, transform)
+    return transform if checked_order(order) == STORED else partial(_swapped, transform)
 
 
 def _swapped(transform: Callable[[Any], Any], picture: Image.Image) -> Any:

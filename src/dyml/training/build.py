@@ -16,7 +16,7 @@ from dyml.training.config import Config, Named, OptimConfig
 from dyml.training.sparse_rows import SparseRows
 from dyml.training.teacher import Teacher
 
-BACKBONE = "backbone"  # the embedder's name for it, and the mark of its groups in the optimiser
+BACKBONE = "backbone"  # the embedder's name for it
 
 
 def make(section: Named, what: str, **given: Any) -> Any:
@@ -96,7 +96,7 @@ def build_sampler(config: Config, manifest: Manifest, rank: int = 0, world_size:
 
 
 def build_optimizer(config: OptimConfig, embedder: nn.Module, loss: nn.Module) -> Optimizer:
-    """Make the optimiser: weights decay, biases and norms do not, proxies have a rate of their own.
+    """Make the optimiser: weights decay, biases and norms do not; head and proxies may have other rates.
 
     Parameters that the loss gives sparse gradients are stepped by SparseAdam, with the `betas` and `eps` of
     the configuration where it has them.
@@ -126,12 +126,9 @@ def build_optimizer(config: OptimConfig, embedder: nn.Module, loss: nn.Module) -
 def _parts(config: OptimConfig, network: nn.Module) -> list[dict[str, Any]]:
     """Part the backbone from the head where they are trained differently."""
     trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    if config.head_lr is None and not config.rest:
+    if config.head_lr is None:
         return [{"params": [p for _, p in trained]}]
     return [
-        {"part": BACKBONE, "params": [p for name, p in trained if BACKBONE in name.split(".")]},
-        {
-            "params": [p for name, p in trained if BACKBONE not in name.split(".")],
-            "lr": config.head_lr or config.lr,
-        },
+        {"params": [p for name, p in trained if BACKBONE in name.split(".")]},
+        {"params": [p for name, p in trained if BACKBONE not in name.split(".")], "lr": config.head_lr},
     ]

@@ -6,12 +6,14 @@ import lightning as L
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from dyml.data.batch_augment import BatchAugment
+from dyml.data.channels import SWAPPED
 from dyml.errors import RunError
 from dyml.metrics import Result, evaluate
 from dyml.models import Embedder
-from dyml.training.build import build_optimizer, build_teacher
+from dyml.training.build import BACKBONE, build_optimizer, build_teacher
 from dyml.training.config import Config
 from dyml.training.schedule import warmup_cosine
 
@@ -56,6 +58,7 @@ class EmbeddingModule(L.LightningModule):
             NotFinite: the loss is NaN or infinite; names the step.
         """
         images, labels, _ = batch
+        images = self._in_order(images)
         seed = step_seed(self.config.train.seed, self.global_step, self.global_rank)
         torch.manual_seed(seed)
         if self.augment is not None:
@@ -81,10 +84,23 @@ class EmbeddingModule(L.LightningModule):
         if self.teacher is not None:
             self.teacher.follow(self.embedder)
 
+    def on_train_epoch_start(self) -> None:
+        """Keep the backbone's batch norms in evaluation where they are frozen."""
+        if self.config.model.freeze_batch_norm:
+            for name, part in self.named_modules():
+                if BACKBONE in name.split(".") and isinstance(part, _BatchNorm):
+                    part.eval()
+
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        """Let the backbone rest in the first epochs where that is wanted: no gradient, no move."""
+        if self.global_step * self.config.train.epochs < self.config.optim.rest * self.total_steps:
+            for parameter in self.embedder.backbone.parameters():
+                parameter.grad = None
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Embed a batch of the validation pictures."""
         images, labels, _ = batch
-        self._validated.append((self.embedder(images).float().cpu(), labels.cpu()))
+        self._validated.append((self.embedder(self._in_order(images)).float().cpu(), labels.cpu()))
 
     def on_validation_epoch_end(self) -> None:
         """Measure the validation pictures, leave-one-out, and log the overall figures."""
@@ -108,6 +124,10 @@ class EmbeddingModule(L.LightningModule):
             optimizer, lambda step: warmup_cosine(step, total, warmup, settings.end)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _in_order(self, images: Tensor) -> Tensor:
+        """Return pictures with their channels in the order that the data are to be read in."""
+        return images.flip(1) if self.config.data.channel_order == SWAPPED else images
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Shorten the embedder's gradient; proxies have unit directions and are left alone."""
