@@ -49,8 +49,8 @@ class PictureData(L.LightningDataModule):
 
     Attributes:
         train: manifest of the training split.
-        test: manifest of the test split.
-        validation: manifest of what is measured during training.
+        test: manifest of the test split; None where the configuration names none.
+        validation: manifest of what is measured during training; None where there is none.
         shared: names of the fine classes that are trained on and tested, too; none in an open-set split.
     """
 
@@ -59,10 +59,18 @@ class PictureData(L.LightningDataModule):
         self.config = config
         manifest = open_manifest(config.data)
         self.train = manifest.only(config.data.train)
-        self.test = manifest.only(config.data.test)
+        self.test = None if config.data.test is None else manifest.only(config.data.test)
         watched = config.data.validation or config.data.test
-        self.validation = self.test if watched == config.data.test else manifest.only(watched)
-        self.shared = sorted(set(_fine_names(self.train)) & set(_fine_names(self.test)))
+        if watched is None and config.train.validate_every is not None:
+            raise ConfigError(
+                "there is nothing to measure during training: name a split with --data.validation, or leave "
+                "out --train.validate_every"
+            )
+        self.validation = self.test
+        if watched is not None and watched != config.data.test:
+            self.validation = manifest.only(watched)
+        tested = () if self.test is None else _fine_names(self.test)
+        self.shared = sorted(set(_fine_names(self.train)) & set(tested))
         self.batches_per_epoch = len(build_sampler(config, self.train))
         if config.data.ram and not _fits(self.train, config.data.resize or config.data.size, config.data):
             raise ConfigError(
@@ -85,7 +93,8 @@ class PictureData(L.LightningDataModule):
             return
         if settings.ram:
             self._train_pictures = RamDataset(self.train, settings.resize or settings.size, settings.channels)
-            self._in_memory(self.test)
+            if self.test is not None:
+                self._in_memory(self.test)
         else:
             transform = train_transform(self.config.augment, settings.size, settings.channels)
             self._train_pictures = ImageDataset(self.train, transform, settings.channels)
@@ -97,6 +106,7 @@ class PictureData(L.LightningDataModule):
             ImageError: a picture cannot be opened; the text names its file.
         """
         size = self.config.eval.batch_size
+        assert self.test is not None
         pictures = self._in_memory(self.test)
         if pictures is not None:
             yield from pictures.images.split(size)
@@ -129,6 +139,7 @@ class PictureData(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation pictures, in order, decoded once if there is memory for them."""
+        assert self.validation is not None
         pictures: Any = self._in_memory(self.validation)
         if pictures is None:
             pictures = ImageDataset(self.validation, *self._as_judged())
