@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dyml import __version__
-from dyml.cli import compare, data, demo, evaluate, gauge, train
+from dyml.cli import compare, data, demo, evaluate, gauge, study, train
 from dyml.errors import DymlError, Interrupted
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("train", context_settings=train.CONTEXT)(train.train)
 app.command("eval", context_settings=evaluate.CONTEXT)(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("demo")(demo.demo)
+app.command("study")(study.study)
 app.command("gauge")(gauge.gauge)
 app.command("compare-images")(gauge.compare_images)
 

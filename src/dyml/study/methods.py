@@ -1,0 +1,183 @@
+"""The methods of the study, as a table that is meant to be read.
+
+One policy for all, so that no method is tuned while looking at test figures:
+
+- **Temperature and margin.** What has one temperature over cosine similarities and a margin (the softmax
+  family, Cross-Scale Learning, tied proxies) shares them: γ = 24; margin 0.2, growing by 0.1 a scale where a
+  loss has one for each. All other losses keep the settings of their papers, as `dyml.losses` has them.
+- **Start of the proxies.** Random directions. (`csl-tree`, where proxies begin in the shape of the tree, is a
+  method of its own.)
+- **Rate of the proxies.** One for a budget and set, in proportion to the length with which proxies begin. All
+  losses use proxies at unit length, so only the relative rate counts; those of pytorch-metric-learning begin
+  √D long where ours begin 1 long. `library_proxies` says which.
+- **All else** (network, augmentation, batches, optimiser, steps) is the set's, the same for all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SCALE = 24.0
+MARGIN = 0.2
+GROWING = (0.2, 0.3, 0.4)
+FINE_ONLY = (1, 0, 0)
+
+SEVERAL = "made for several scales"
+PROXIES = "a loss with proxies at each scale"
+PAIRS = "a loss on pairs at each scale"
+FINE = "the finest scale alone"
+FAMILIES = (SEVERAL, PROXIES, PAIRS, FINE, "own")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of the study.
+
+    Attributes:
+        key: its short name, for folders and options.
+        title: its name in tables.
+        loss: the section `loss` of the configuration: `type` and the loss' own options.
+        settings: further settings by dotted name, such as `{"model.dim": 129}`.
+        sets: by set, further settings for that set alone.
+        library_proxies: whether its proxies are pytorch-metric-learning's, which begin √D long.
+        source: where it was published.
+        family: its group, for the figure.
+    """
+
+    key: str
+    title: str
+    loss: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    library_proxies: bool = False
+    source: str = ""
+    family: str = "own"
+
+
+def per_scale(loss: str, weights: tuple[float, ...] | None = None, **args: Any) -> dict[str, Any]:
+    """Return the section of a single-scale loss of `dyml.losses` at every scale, or with weights."""
+    section: dict[str, Any] = {"type": "dyml.losses.MultiScale", "loss": f"dyml.losses.{loss}", "args": args}
+    return section if weights is None else {**section, "weights": list(weights)}
+
+
+CSL = {"type": "dyml.losses.CrossScaleLoss", "margins": list(GROWING), "scale": SCALE}
+TIED = {"type": "dyml.losses.TiedProxyLoss", "margins": list(GROWING), "scale": SCALE}
+# ROADMAP's second term keeps cosines above 0.9 within a class and below 0.6 between classes.
+CALIBRATION = {
+    "type": "dyml.losses.MultiScale",
+    "loss": "pytorch_metric_learning.losses.ContrastiveLoss",
+    "args": {
+        "pos_margin": 0.9,
+        "neg_margin": 0.6,
+        "distance": {"type": "pytorch_metric_learning.distances.CosineSimilarity"},
+    },
+    "weights": list(FINE_ONLY),
+}
+
+SHIPPED = (
+    # made for several scales
+    Method("csl", "CSL", CSL, source="Sun 2021", family=SEVERAL),
+    Method(
+        "csl-tree",
+        "CSL (tree start)",
+        {**CSL, "start": [0.6, 1.0, 2.0]},
+        source="Sun 2021; start ours",
+        family=SEVERAL,
+    ),
+    Method(
+        "happier",
+        "HAPPIER",
+        {"type": "dyml.losses.HierarchicalAPLoss", "cluster": 0.1},
+        source="Ramzi 2022",
+        family=SEVERAL,
+    ),
+    Method("tied", "Tied proxies", TIED, source="ours", family=SEVERAL),
+    Method(
+        "csl+tied",
+        "CSL + tied",
+        {"type": "dyml.losses.SumLoss", "terms": [CSL, TIED]},
+        source="Sun 2021; ours",
+        family=SEVERAL,
+    ),
+    # one single-scale loss a scale, with proxies
+    Method(
+        "softmax",
+        "Softmax a scale",
+        per_scale("softmax", temperature=1 / SCALE),
+        library_proxies=True,
+        source="Zhai 2019",
+        family=PROXIES,
+    ),
+    Method(
+        "cosface",
+        "CosFace a scale",
+        per_scale("cosface", margin=MARGIN, scale=SCALE),
+        library_proxies=True,
+        source="Wang 2018",
+        family=PROXIES,
+    ),
+    Method(  # the margin is in degrees: 0.2 radians
+        "arcface",
+        "ArcFace a scale",
+        per_scale("arcface", margin=11.5, scale=SCALE),
+        library_proxies=True,
+        source="Deng 2019",
+        family=PROXIES,
+    ),
+    Method("circle", "Circle a scale", per_scale("circle"), source="Sun 2020", family=PROXIES),
+    Method(
+        "proxy-anchor",
+        "Proxy-anchor a scale",
+        per_scale("proxy_anchor"),
+        library_proxies=True,
+        source="Kim 2020",
+        family=PROXIES,
+    ),
+    Method(
+        "soft-triple",
+        "SoftTriple a scale",
+        per_scale("soft_triple"),
+        library_proxies=True,
+        source="Qian 2019",
+        family=PROXIES,
+    ),
+    # one single-scale loss a scale, on pairs
+    Method("triplet", "Triplet a scale", per_scale("triplet"), source="Hermans 2017", family=PAIRS),
+    Method(
+        "multi-similarity",
+        "Multi-similarity a scale",
+        per_scale("multi_similarity"),
+        source="Wang 2019",
+        family=PAIRS,
+    ),
+    Method("n-pair", "N-pair a scale", per_scale("n_pair"), source="Sohn 2016", family=PAIRS),
+    Method(
+        "contrastive", "Contrastive a scale", per_scale("contrastive"), source="Hadsell 2006", family=PAIRS
+    ),
+    # the finest scale alone
+    Method(
+        "cosface-fine",
+        "CosFace (fine)",
+        per_scale("cosface", FINE_ONLY, margin=MARGIN, scale=SCALE),
+        library_proxies=True,
+        source="Wang 2018",
+        family=FINE,
+    ),
+    Method(
+        "smooth-ap-fine",
+        "Smooth-AP (fine)",
+        per_scale("smooth_ap", FINE_ONLY),
+        source="Brown 2020",
+        family=FINE,
+    ),
+    Method(
+        "roadmap-fine",
+        "ROADMAP (fine)",
+        {
+            "type": "dyml.losses.SumLoss",
+            "terms": [{**per_scale("sup_ap", FINE_ONLY), "weight": 0.5}, {**CALIBRATION, "weight": 0.5}],
+        },
+        source="Ramzi 2021",
+        family=FINE,
+    ),
+)
