@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
+
+from hierarchical_ap_naive import naive_precision
 
 Rows = list[list[float]]
 
@@ -72,6 +75,43 @@ def soft_triple(
         logits[label] -= margin
         losses.append(cross_entropy([scale * v for v in logits], label))
     return mean(losses)
+
+
+def merged_soft_triple(
+    x: Rows, y: list[int], w: Rows, centers: int, scale: float, gamma: float, margin: float, merging: float
+) -> float:
+    classes = range(len(w) // centers)
+    total = 0.0
+    for c in classes:
+        for t in range(c * centers, (c + 1) * centers):
+            for s in range(t + 1, (c + 1) * centers):
+                total += math.sqrt(2 - 2 * cosine(w[s], w[t]))
+    penalty = total / (len(classes) * centers * (centers - 1))
+    return soft_triple(x, y, w, centers, scale, gamma, margin) + merging * penalty
+
+
+def average_precision(x: Rows, y: list[int], **settings: Any) -> float:
+    losses = []
+    for a in range(len(x)):
+        near = pairs_of(x, y, a)[0]
+        if near:
+            levels = [-1 if j == a else int(j in near) for j in range(len(x))]
+            losses.append(1 - naive_precision([cosine(x[a], row) for row in x], levels, 1, **settings))
+    return mean(losses)
+
+
+def roadmap(
+    x: Rows, y: list[int], share: float, alpha: float, beta: float, violating: bool, **settings: Any
+) -> float:
+    near, far = [], []
+    for a in range(len(x)):
+        positives, negatives = pairs_of(x, y, a)
+        near += [max(0.0, alpha - cosine(x[a], x[p])) for p in positives]
+        far += [max(0.0, cosine(x[a], x[n]) - beta) for n in negatives]
+    if violating:
+        near, far = [v for v in near if v > 0], [v for v in far if v > 0]
+    marks = mean(near) + mean(far)
+    return (1 - share) * average_precision(x, y, **settings) + share * marks
 
 
 def circle(positive: list[float], negative: list[float], margin: float, scale: float) -> float:

@@ -23,8 +23,11 @@ from dyml.losses import (
     multi_similarity,
     n_pair,
     proxy_anchor,
+    roadmap,
+    smooth_ap,
     soft_triple,
     softmax,
+    sup_ap,
     triplet,
 )
 from dyml.losses.building import option_names
@@ -60,6 +63,7 @@ def _arcface(x: naive.Rows, y: list[int], w: naive.Rows) -> float:
 
 
 P = functools.partial
+SMOOTH = {"tau": 0.2, "delta": 0.3, "rho": 4.0, "offset": 1.44}
 CASES = {
     "softmax": Case(softmax, {"temperature": 0.2}, _softmax),
     "cosface": Case(cosface, {"margin": 0.3, "scale": 8.0}, _cosface),
@@ -71,6 +75,11 @@ CASES = {
         soft_triple,
         {"centers": 3, "scale": 9.0, "gamma": 0.2, "margin": 0.05},
         P(naive.soft_triple, centers=3, scale=9.0, gamma=0.2, margin=0.05),
+    ),
+    "soft_triple with merging": Case(
+        soft_triple,
+        {"centers": 3, "scale": 9.0, "gamma": 0.2, "margin": 0.05, "merging": 0.4},
+        P(naive.merged_soft_triple, centers=3, scale=9.0, gamma=0.2, margin=0.05, merging=0.4),
     ),
     "circle": Case(  # the weights are constant in the gradient, so differences do not see it
         circle,
@@ -113,6 +122,19 @@ CASES = {
         P(naive.contrastive, pos_margin=0.3, neg_margin=1.2),
         proxies=False,
     ),
+    "smooth_ap": Case(
+        smooth_ap, {"tau": 0.2}, P(naive.average_precision, tau=0.2, surrogate="sigmoid"), proxies=False
+    ),
+    "sup_ap": Case(sup_ap, SMOOTH, P(naive.average_precision, **SMOOTH), proxies=False),
+    **{
+        f"roadmap, {name}": Case(
+            roadmap,
+            {**SMOOTH, "share": 0.3, "alpha": 0.8, "beta": -0.1, "violating": violating},
+            P(naive.roadmap, share=0.3, alpha=0.8, beta=-0.1, violating=violating, **SMOOTH),
+            proxies=False,
+        )
+        for name, violating in (("all pairs", False), ("violating pairs", True))
+    },
 }
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
@@ -199,6 +221,12 @@ def test_values_and_gradients_are_finite(case: Case, labels: list[int], shape: s
     settings: dict[str, Any] = {}
     if extreme and "scale" in case.settings:
         settings["scale"] = 1e4
+    if extreme and "tau" in case.settings:
+        settings["tau"] = 1e-7
+    if extreme and "share" in case.settings:
+        settings |= {"alpha": 30.0, "beta": -30.0}
+    if extreme and "merging" in case.settings:
+        settings["merging"] = 1e4
     if extreme and "margin" in case.settings:
         settings["margin"] = 179.0 if case.maker is arcface else 3.0
     loss, y = made(case, **settings).float(), torch.tensor(labels)
@@ -253,6 +281,55 @@ def test_a_mining_that_does_not_exist() -> None:
 def test_scales_that_are_refused(maker: Callable[..., nn.Module], scale: float) -> None:
     with pytest.raises(InputError, match="scale must be a positive number"):
         maker(3, 8, scale=scale)
+
+
+@pytest.mark.parametrize("options", [{"merging": -0.1}, {"merging": 0.2, "centers": 1}])
+def test_mergings_that_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="merging must not be negative, and needs 2 centers or more"):
+        soft_triple(3, 8, **options)
+
+
+def test_merging_pulls_the_proxies_of_a_class_together() -> None:
+    loss, x = made(CASES["soft_triple with merging"]), batch(1)
+    optimiser = torch.optim.SGD(loss.parameters(), lr=2.0)
+
+    def spread() -> float:
+        w = normalize(proxies_of(loss).view(CLASSES, 3, DIM), dim=2)
+        return float((1 - w @ w.mT)[3].mean())  # class 3 has no picture: nothing else pulls its proxies
+
+    before = spread()
+    for _ in range(20):
+        optimiser.zero_grad()
+        loss(x, Y).backward()
+        optimiser.step()
+    assert spread() < 0.5 * before
+    with torch.no_grad():
+        next(loss.parameters()).copy_(torch.ones(DIM, 12))  # all proxies equal
+    loss(x, Y).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in loss.parameters())
+
+
+@pytest.mark.parametrize("options", [{"share": 1.5}, {"share": -0.1}, {"share": float("nan")}])
+def test_shares_that_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="share must lie between 0 and 1"):
+        roadmap(3, 8, **options)
+
+
+def test_the_calibration_is_the_contrastive_loss_of_the_authors_program() -> None:
+    from pytorch_metric_learning import distances, losses
+
+    x = batch(2).requires_grad_()
+    theirs = losses.ContrastiveLoss(0.9, 0.6, distance=distances.DotProductSimilarity())
+    ours = roadmap(CLASSES, DIM, share=1.0, violating=True)
+    torch.testing.assert_close(ours(x, Y), theirs(x, Y))
+    grads = [torch.autograd.grad(loss(normalize(x, dim=1), Y), x)[0] for loss in (ours, theirs)]
+    torch.testing.assert_close(*grads)
+
+
+@pytest.mark.parametrize("maker", [smooth_ap, sup_ap, roadmap])
+def test_temperatures_that_are_refused(maker: Callable[..., nn.Module]) -> None:
+    with pytest.raises(InputError, match="tau must be positive"):
+        maker(3, 8, tau=0.0)
 
 
 # Miners, reducers and other losses of pytorch-metric-learning

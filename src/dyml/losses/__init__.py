@@ -7,6 +7,7 @@ from dyml.losses.cross_scale_reference import cross_scale_terms_reference
 from dyml.losses.hierarchical_ap import HierarchicalAPLoss, hierarchical_ap
 from dyml.losses.multi_scale import MultiScale
 from dyml.losses.pml import metric_learning
+from dyml.losses.roadmap import RoadmapLoss, roadmap
 from dyml.losses.sampled import SampledCrossScaleLoss
 from dyml.losses.scale_aggregation import ScaleAggregationLoss
 from dyml.losses.sharded import ShardedCrossScaleLoss
@@ -21,6 +22,7 @@ __all__ = [
     "CrossScaleLoss",
     "HierarchicalAPLoss",
     "MultiScale",
+    "RoadmapLoss",
     "SampledCrossScaleLoss",
     "ScaleAggregationLoss",
     "ShardedCrossScaleLoss",
@@ -40,6 +42,7 @@ __all__ = [
     "multi_similarity",
     "n_pair",
     "proxy_anchor",
+    "roadmap",
     "smooth_ap",
     "soft_triple",
     "softmax",

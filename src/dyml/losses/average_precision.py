@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dyml.losses.hierarchical_ap import hierarchical_ap, mean_loss
+from dyml.losses.hierarchical_ap import checked_steps, hierarchical_ap, mean_loss
 
 
 def smooth_ap(num_classes: int, dim: int, tau: float = 0.01) -> nn.Module:
@@ -31,7 +31,7 @@ def sup_ap(
 ) -> nn.Module:
     """Make SupAP, the ranking part of ROADMAP: an upper bound of one minus average precision.
 
-    ROADMAP adds a contrastive term on cosine similarities: `SumLoss` can add one.
+    `dyml.losses.roadmap` is the whole, with its calibration.
 
     Args:
         num_classes: the number of classes at the scale; not used.
@@ -50,6 +50,9 @@ class AveragePrecisionLoss(nn.Module):
     """One minus the smooth average precision, mean over the pictures with another one of their class.
 
     Args: those of `dyml.losses.hierarchical_ap`.
+
+    Raises:
+        InputError: a setting is out of range.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class AveragePrecisionLoss(nn.Module):
         offset: float | None = None,
     ) -> None:
         super().__init__()
+        checked_steps(surrogate, tau, delta, rho, offset)
         self.surrogate: Literal["bound", "sigmoid"] = surrogate
         self.tau, self.delta, self.rho, self.offset = tau, delta, rho, offset
 

@@ -75,7 +75,7 @@ def hierarchical_ap(
     arXiv 2207.04873; for one scale "Robust and Decomposable Average Precision for Image Retrieval" (ROADMAP),
     NeurIPS 2021, and Brown et al., "Smooth-AP", ECCV 2020.
     """
-    steps = _checked_steps(surrogate, tau, delta, rho, offset)
+    steps = checked_steps(surrogate, tau, delta, rho, offset)
     relevance = graded_relevance(levels, num_scales, alpha, similarities.dtype)
     return smooth_precision(similarities, levels, relevance, steps)
 
@@ -131,7 +131,7 @@ class HierarchicalAPLoss(nn.Module):
                 "cluster must lie between 0 and 1, temperature be positive and alpha not negative; "
                 f"got {cluster}, {temperature}, {alpha}"
             )
-        _checked_steps(surrogate, tau, delta, rho, offset)
+        checked_steps(surrogate, tau, delta, rho, offset)
         self.dim, self.alpha, self.cluster, self.temperature = dim, alpha, cluster, temperature
         self.tau, self.delta, self.rho, self.offset = tau, delta, rho, offset
         self.surrogate: Literal["bound", "sigmoid"] = surrogate
@@ -188,9 +188,14 @@ def mean_loss(precision: Tensor, levels: Tensor) -> Tensor:
     return ((1 - precision) * asked).sum() / asked.sum().clamp(min=1)
 
 
-def _checked_steps(
+def checked_steps(
     surrogate: Literal["bound", "sigmoid"], tau: float, delta: float, rho: float, offset: float | None
 ) -> Steps:
+    """Return the step function of these settings.
+
+    Raises:
+        InputError: one of them is out of range.
+    """
     if surrogate not in ("bound", "sigmoid"):
         raise InputError(f"surrogate must be bound or sigmoid; got {surrogate!r}")
     if not (tau > 0 and delta >= 0 and rho >= 0):
