@@ -34,7 +34,7 @@ from dyml.serve.schemas import CompareRequest, SearchRequest
 from dyml.serve.service import Service
 
 ABOUT = (
-    "Pictures are compared once and read at every scale: the same item, the same kind of item, the same family. "
+    "Pictures are compared once and read at every scale: the same item, the same kind, the same family. "
     "Errors are application/problem+json."
 )
 

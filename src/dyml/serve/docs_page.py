@@ -11,7 +11,8 @@ code, pre { font-family: ui-monospace, monospace; font-size: 0.9em; }
 pre { overflow-x: auto; padding: 0.75rem; border: 1px solid #8886; border-radius: 0.4rem; }
 h2 { margin: 2.5rem 0 0.5rem; border-top: 1px solid #8886; padding-top: 1rem; font-size: 1.2rem; }
 h2 b { display: inline-block; min-width: 4.5rem; }
-table { border-collapse: collapse; } td, th { text-align: left; padding: 0.15rem 1rem 0.15rem 0; vertical-align: top; }
+table { border-collapse: collapse; }
+td, th { text-align: left; padding: 0.15rem 1rem 0.15rem 0; vertical-align: top; }
 """
 
 
@@ -26,7 +27,8 @@ def docs_page(document: dict[str, Any]) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8>",
         "<meta name=viewport content='width=device-width, initial-scale=1'>",
         f"<title>{escape(info['title'])}</title><link rel=stylesheet href=/docs.css>",
-        f"<main><h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info['description'])}</p>",
+        f"<main><h1>{escape(info['title'])} {escape(info['version'])}</h1>",
+        f"<p>{escape(info['description'])}</p>",
         "<p>For programs: <a href=/openapi.json>openapi.json</a></p>",
     ]
     for path, methods in document["paths"].items():

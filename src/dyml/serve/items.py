@@ -11,7 +11,7 @@ from dyml.serve.access import Reading, ServiceDep, Writing
 from dyml.serve.bodies import body_of, checked_json, media_type_of
 from dyml.serve.forms import json_response, other_type, read_form
 from dyml.serve.multipart import MULTIPART
-from dyml.serve.openapi import WITH_BODY, body, form_body, problems
+from dyml.serve.openapi import WITH_BODY, Responses, body, form_body, problems
 from dyml.serve.pictures import media_type
 from dyml.serve.problems import Problem, invalid_model
 from dyml.serve.results import item_body
@@ -20,6 +20,7 @@ from dyml.serve.service import Service
 from dyml.serve.waiting import answer_in_time
 
 router = APIRouter(prefix="/v1", tags=["items"])
+THERE: Responses = {200: {"model": AddedOut, "description": "An item of this id was there."}}
 _id = TypeAdapter(ItemId)
 _labels = TypeAdapter(Annotated[dict[Name, Name], Field(max_length=64)])
 _metadata = TypeAdapter(Annotated[dict[Name, Scalar], Field(max_length=256)])
@@ -41,9 +42,7 @@ class One(Strict):
     id: ItemId
 
 
-@router.get(
-    "/items", response_model=ItemOut | ItemsOut, responses=problems(404), dependencies=[Reading]
-)
+@router.get("/items", response_model=ItemOut | ItemsOut, responses=problems(404), dependencies=[Reading])
 async def look(request: Request, service: ServiceDep, asked: Annotated[Listing, Query()]) -> Response:
     """Return one item (`id`), or a page of them by id, of one class if wanted."""
     if asked.id is not None:
@@ -65,15 +64,18 @@ async def look(request: Request, service: ServiceDep, asked: Annotated[Listing, 
     "/items",
     status_code=201,
     response_model=AddedOut,
-    responses={200: {"model": AddedOut, "description": "An item of this id was there."}}
-    | problems(409, *WITH_BODY),
+    responses=problems(409, *WITH_BODY, there=THERE),
     dependencies=[Writing],
     openapi_extra=body(
         form_body(
             {"file": "a picture"},
             {
                 "id": {"type": "string", "minLength": 1, "maxLength": 255},
-                "labels": {"type": "string", "description": "JSON: scale -> class", "examples": ['{"fine": "é"}']},
+                "labels": {
+                    "type": "string",
+                    "description": "JSON: scale -> class",
+                    "examples": ['{"fine": "é"}'],
+                },
                 "metadata": {"type": "string", "description": "JSON: name -> text, number, true or false"},
             },
             ["file", "id"],

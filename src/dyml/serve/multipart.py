@@ -105,7 +105,9 @@ class _Collector:
         if name in self._files:
             self.form.files.append((name, bytes(self._data)))
             if len(self.form.files) > self._limits.batch:
-                raise Problem(413, "too-many-pictures", f"More than {self._limits.batch} pictures in one form.")
+                raise Problem(
+                    413, "too-many-pictures", f"More than {self._limits.batch} pictures in one form."
+                )
             return
         if name not in self._texts:
             known = [*self._files, *self._texts]

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from dyml.serve.multipart import MULTIPART
 from dyml.serve.problems import MEDIA_TYPE, ProblemBody
 
+Responses = dict[int | str, dict[str, Any]]
 REF = "#/components/schemas/"
 WHAT = {
     400: "The body is no JSON, no form, or no UTF-8.",
@@ -28,12 +29,18 @@ ALWAYS = (401, 403, 421, 422, 429, 500, 503)
 WITH_BODY = (400, 408, 413, 415, 504)
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the errors of a route for its `responses`."""
+def problems(*statuses: int, **others: Responses) -> Responses:
+    """Return the errors of a route for its `responses`.
+
+    Args:
+        statuses: beyond those that every route may answer.
+        others: answers that are no errors, under any name.
+    """
     content = {MEDIA_TYPE: {"schema": {"$ref": f"{REF}{ProblemBody.__name__}"}}}
-    return {
-        status: {"description": WHAT[status], "content": content} for status in sorted({*ALWAYS, *statuses})
-    }
+    found: Responses = {status: answer for part in others.values() for status, answer in part.items()}
+    for status in sorted({*ALWAYS, *statuses}):
+        found[status] = {"description": WHAT[status], "content": content}
+    return found
 
 
 def json_body(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +60,9 @@ def form_body(files: dict[str, str], texts: dict[str, dict[str, Any]], required:
     for name, text in files.items():
         one = {"type": "string", "format": "binary", "description": text}
         properties[name.removesuffix("[]")] = (
-            {"type": "array", "items": one, "minItems": 1, "description": text} if name.endswith("[]") else one
+            {"type": "array", "items": one, "minItems": 1, "description": text}
+            if name.endswith("[]")
+            else one
         )
     schema = {
         "type": "object",

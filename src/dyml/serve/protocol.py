@@ -23,6 +23,7 @@ class PatientProtocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._answered: Any = None  # the request whose body still comes though its answer is out
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a header, but not for ever."""
@@ -50,6 +51,7 @@ class PatientProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Let a client that was answered early, as with too large a body, send for a little longer."""
         if self.conn.their_state is h11.SEND_BODY:
+            self._answered = self.cycle
             self._set("linger", LINGER)
         super().on_response_complete()
 
@@ -78,7 +80,8 @@ class PatientProtocol(H11Protocol):
 
     def _give_up(self, name: str) -> None:
         self._timers.pop(name, None)
-        if name == "linger" and self.conn.their_state is not h11.SEND_BODY:
+        over = self.cycle is not self._answered or self.conn.their_state is not h11.SEND_BODY
+        if name == "linger" and over:  # the body has ended meanwhile
             return
         self.transport.abort()
 

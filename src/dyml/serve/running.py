@@ -1,11 +1,12 @@
 """Run the application until a signal ends it, and let it finish what it took."""
 
+import re
 import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -52,8 +53,7 @@ class Server(uvicorn.Server):
         """Open the door and say where it is."""
         await super().startup(sockets)
         for one in sockets or []:
-            host, port = one.getsockname()[:2]
-            log("ready", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+            log("ready", url=url_of(one))
 
 
 def server_for(app: FastAPI, limits: Limits) -> Server:
@@ -96,9 +96,16 @@ def open_door(host: str, port: int) -> socket.socket:
         door.listen(BACKLOG)
     except OSError as error:
         raise ConfigError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}. Choose another --port or --host."
+            f"cannot listen on {host}, port {port}: {error.strerror or error}. "
+            f"Choose another --port or --host."
         ) from error
     return door
+
+
+def url_of(door: socket.socket) -> str:
+    """Return where a browser finds a listening socket."""
+    host, port = door.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def run(app: FastAPI, limits: Limits, door: socket.socket) -> None:
@@ -106,12 +113,26 @@ def run(app: FastAPI, limits: Limits, door: socket.socket) -> None:
     server_for(app, limits).run(sockets=[door])
 
 
-def host_names(host: str, more: Any = ()) -> tuple[str, ...] | None:
+def host_names(host: str, more: Iterable[str] = ()) -> tuple[str, ...] | None:
     """Return the names that a service may be called by, or None for any.
 
     One that listens to this machine alone goes by the machine's own names, so that no page elsewhere can
     reach it by a name of its own that points here.
     """
     if host in LOOPBACK:
-        return (*LOOPBACK[::2], "[::1]", *(str(name).lower() for name in more))
-    return tuple(str(name).lower() for name in more) or None
+        return (*LOOPBACK[::2], "[::1]", *(name.lower() for name in more))
+    return tuple(name.lower() for name in more) or None
+
+
+def check_origins(origins: Sequence[str]) -> tuple[str, ...]:
+    """Return origins as browsers write them.
+
+    Raises:
+        ConfigError: one is none; `*` is not taken, since it would open the gallery to every site.
+    """
+    for origin in origins:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
+            raise ConfigError(
+                f"--cors {origin}: an origin is written like https://shop.example, without a path"
+            )
+    return tuple(origin.lower() for origin in origins)

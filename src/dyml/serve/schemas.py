@@ -21,7 +21,9 @@ ItemId = Annotated[
     AfterValidator(_plain_text),
 ]
 Name = Annotated[
-    str, Field(min_length=1, max_length=1000, pattern=CONTROL, examples=["middle"]), AfterValidator(_plain_text)
+    str,
+    Field(min_length=1, max_length=1000, pattern=CONTROL, examples=["middle"]),
+    AfterValidator(_plain_text),
 ]
 Text = Annotated[str, Field(max_length=10_000)]
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -56,7 +58,9 @@ class Comparison(Strict):
 
 Where = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=100)], Scalar | Comparison],
-    Field(max_length=32, examples=[{"coarse": "Latin", "year": {"ge": 1990}, "colour": {"in": ["red", "blue"]}}]),
+    Field(
+        max_length=32, examples=[{"coarse": "Latin", "year": {"ge": 1990}, "colour": {"in": ["red", "blue"]}}]
+    ),
 ]
 
 
@@ -242,7 +246,9 @@ class MapOut(BaseModel):
     ids: list[str]
     x: list[float]
     y: list[float]
-    labels: dict[str, list[int]] = Field(description="per scale: the place of the item's class in `names`, or -1")
+    labels: dict[str, list[int]] = Field(
+        description="per scale: the place of the item's class in `names`, or -1"
+    )
     names: dict[str, list[str]]
 
 

@@ -162,9 +162,7 @@ def _check(service: Service, options: SearchOptions) -> None:
         raise Problem(422, "invalid", f"k times per_class: at most {limits.k:,}.")
     for name, scale in (("scale", options.scale), ("group_by", options.group_by)):
         if scale is not None and scale not in scales:
-            raise Problem(
-                422, "invalid", f"{name}: there is no such scale; there are {', '.join(scales)}."
-            )
+            raise Problem(422, "invalid", f"{name}: there is no such scale; there are {', '.join(scales)}.")
     if options.scale is not None and service.gauge is None:
         raise Problem(422, "no-gauge", "The model has no gauge, so there are no probabilities to ask for.")
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from dyml.index import Item
 from dyml.serve.access import Reading, ServiceDep
 from dyml.serve.items import One
-from dyml.serve.openapi import problems
+from dyml.serve.openapi import Responses, problems
 from dyml.serve.pictures import media_type
 from dyml.serve.problems import Problem
 from dyml.serve.service import Service
@@ -21,20 +21,20 @@ router = APIRouter(prefix="/v1", tags=["pictures"], dependencies=[Reading])
 KEPT = "private, max-age=300"
 # A picture is never a page, whatever its bytes try to be.
 ALONE = {"Content-Security-Policy": "default-src 'none'; sandbox", "Content-Disposition": "inline"}
-CONTENT = {
+CONTENT: Responses = {
     200: {"content": {kind: {} for kind in ("image/jpeg", "image/png", "image/webp", "image/gif")}},
     304: {"description": "The picture is the one that the client has."},
 }
 
 
-@router.get("/pictures", response_class=Response, responses=CONTENT | problems(404, 504))
+@router.get("/pictures", response_class=Response, responses=problems(404, 504, pictures=CONTENT))
 async def picture(request: Request, service: ServiceDep, asked: Annotated[One, Query()]) -> Response:
     """Return the whole picture of an item."""
     work = service.decoding(whole_picture, service, await service.item(asked.id, True))
     return image_response(request, await answer_in_time(request, work, service.limits.deadline))
 
 
-@router.get("/thumbnails", response_class=Response, responses=CONTENT | problems(404, 504))
+@router.get("/thumbnails", response_class=Response, responses=problems(404, 504, pictures=CONTENT))
 async def thumbnail(request: Request, service: ServiceDep, asked: Annotated[One, Query()]) -> Response:
     """Return an item's picture, at most 256 pixels a side."""
     item = await service.item(asked.id, True)

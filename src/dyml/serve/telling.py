@@ -6,13 +6,14 @@ from starlette.responses import Response
 from dyml.serve.access import Reading, ServiceDep
 from dyml.serve.forms import JSON, json_response
 from dyml.serve.metrics import CONTENT_TYPE
-from dyml.serve.openapi import problems
+from dyml.serve.openapi import Responses, problems
 from dyml.serve.overview import Made
 from dyml.serve.schemas import HealthOut, MapOut, ScalesOut, TaxonomyOut
 from dyml.serve.showing import has_etag
 
 router = APIRouter(prefix="/v1", tags=["gallery"], dependencies=[Reading])
 health = APIRouter(tags=["health"])
+TEXT: Responses = {200: {"content": {"text/plain": {}}}}
 
 
 @router.get("/scales", response_model=ScalesOut, responses=problems())
@@ -54,7 +55,7 @@ async def readyz(service: ServiceDep) -> Response:
 @health.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {CONTENT_TYPE: {}}}} | problems(),
+    responses=problems(text=TEXT),
     dependencies=[Reading],
 )
 async def metrics(service: ServiceDep) -> Response:
