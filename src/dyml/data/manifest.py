@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
+from dyml.data.channels import STORED, ChannelOrder
 from dyml.data.columns import checked_labels, checked_paths, checked_split, chosen_scales, nesting_rows
 from dyml.data.table import Table, read_table, write_table
 from dyml.errors import ManifestError, TaxonomyError, shortened, suggest
@@ -37,6 +38,7 @@ class Manifest:
         labels: (N, L) int64, finest scale first, ids 0 … C-1 at every scale in sorted order of the names.
         split: N split names, or None where the file has no split column.
         taxonomy: the tree of the classes that occur, with their names.
+        channel_order: how the pictures' colours are to be read: stored, or swapped (red and blue).
     """
 
     root: Path
@@ -44,6 +46,7 @@ class Manifest:
     labels: Ints
     split: list[str] | None
     taxonomy: Taxonomy
+    channel_order: ChannelOrder = STORED
 
     @property
     def scales(self) -> tuple[str, ...]:
@@ -110,7 +113,8 @@ class Manifest:
             kept_names.append([column_names[i] for i in np.flatnonzero(used)])
         split = None if self.split is None else np.array(self.split, dtype=object)[rows].tolist()
         paths = np.array(self.paths, dtype=object)[rows].tolist()
-        return Manifest(self.root, paths, labels, split, tree_of(labels, self.scales, kept_names))
+        tree = tree_of(labels, self.scales, kept_names)
+        return Manifest(self.root, paths, labels, split, tree, self.channel_order)
 
 
 def read_manifest(
