@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-CONTEXT = {"allow_extra_args": False}
-
 
 def study(
     sets: Annotated[

@@ -91,6 +91,15 @@ SHIPPED = (
         source="Ramzi 2022",
         family=SEVERAL,
     ),
+    # 129 numbers, since three parts must be equal; an average that forgets within the few steps of a run
+    Method(
+        "msa",
+        "MSA",
+        {"type": "dyml.losses.ScaleAggregationLoss", "momentum": 0.99},
+        {"model.head": "scales", "model.dim": 129},
+        source="Zhang 2023",
+        family=SEVERAL,
+    ),
     Method("tied", "Tied proxies", TIED, source="ours", family=SEVERAL),
     Method(
         "csl+tied",
