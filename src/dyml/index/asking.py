@@ -35,7 +35,8 @@ def nearest(
 
 def hits_of(found: Found, ruler: Ruler) -> list[Hit]:
     """Return what was found as hits, with the gauge's probabilities."""
-    chances = ruler.probabilities(found.similarity) or [None] * len(found.ids)
+    known = ruler.probabilities(found.similarity)
+    chances = [None] * len(found.ids) if known is None else known
     rows = zip(found.ids, found.similarity.tolist(), found.labels, found.metadata, chances)
     return [Hit(*row) for row in rows]
 

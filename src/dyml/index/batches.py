@@ -45,16 +45,21 @@ class Batch:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, rows: Any) -> "Batch":
-        """Return some rows, in that order."""
+    def take(self, rows: Any, given: int | None = None) -> "Batch":
+        """Return some rows, in that order; `given` as for the class, by default their number."""
         places = pa.array(rows, pa.int64())
         columns = (self.metadata, self.pictures, self.digests, self.thumbnails, self.bytes)
+        metadata, pictures, digests, thumbnails, whole = (column.take(places) for column in columns)
         return Batch(
             self.ids.take(places),
             self.vectors[np.asarray(rows)],
             tuple(column.take(places) for column in self.labels),
-            *(column.take(places) for column in columns),
-            given=len(places),
+            metadata,
+            pictures,
+            digests,
+            thumbnails,
+            whole,
+            len(places) if given is None else given,
         )
 
 
@@ -144,10 +149,7 @@ def batch_of_arrays(
         pa.array(names, pa.string()), table, tuple(columns), texts, empty, empty, pixels, pixels, len(names)
     )
     last = {name: place for place, name in enumerate(names)}
-    if len(last) == len(names):
-        return batch
-    kept = batch.take(list(last.values()))
-    return Batch(**{**kept.__dict__, "given": len(names)})
+    return batch if len(last) == len(names) else batch.take(list(last.values()), given=len(names))
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

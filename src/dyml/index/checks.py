@@ -73,8 +73,8 @@ def check_metadata(metadata: object, scales: Sequence[str], name: str) -> Metada
     """Return metadata whose names and values are plain.
 
     Raises:
-        InputError: a name that is no text, or is a scale; a value that is no text, whole number, finite number
-            or truth value.
+        InputError: a name that is no text, or is a scale; a value that is no text, whole number, finite
+            number or truth value.
     """
     if not isinstance(metadata, Mapping):
         raise InputError(f"{name!r}: metadata must be a mapping; got {type(metadata).__name__}")

@@ -46,7 +46,8 @@ def parse_where(where: Mapping[str, Any] | None) -> Where:
     """Read a filter.
 
     Args:
-        where: field -> value, or field -> {operator: value, …}; a field is `id`, a scale or a name of metadata.
+        where: field -> value, or field -> {operator: value, …}; a field is `id`, a scale or a name of
+            metadata.
 
     Raises:
         InputError: it is no mapping, or an operator or value is not understood.

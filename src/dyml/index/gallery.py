@@ -239,7 +239,7 @@ class Gallery:
             k: how many at most.
             scale: where `min_probability` holds.
             min_probability: leave out what is less likely of the query's class at that scale, by the gauge.
-            where: conditions that all must hold: `{"middle": "a", "price": {"lt": 3}, "colour": {"in": […]}}`.
+            where: conditions that all must hold: `{"middle": "a", "price": {"lt": 3}, "kind": {"in": […]}}`.
                 Fields are scales, `id` and names of metadata; operators eq, ne, lt, le, gt, ge, in, not_in.
             exclude: ids to leave out.
 

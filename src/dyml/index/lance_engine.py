@@ -113,7 +113,7 @@ class LanceEngine:
         if place is None:
             return None
         part, rows, _ = snapshot.split(np.array([place], np.int64))[0]
-        return part.digests[int(rows[0])].as_py()  # type: ignore[no-any-return]
+        return part.digests[int(rows[0])].as_py()
 
     def scan(self, after: str | None, limit: int | None, where: Where) -> Iterator[Item]:
         """Yield items without thumbnails and bytes, in the order of their ids, behind the id `after`."""

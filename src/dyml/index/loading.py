@@ -1,5 +1,6 @@
 """From the rows and the published index to a snapshot: what is gone from the index, and what came since."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 from dyml.index.building import flat_index
 from dyml.index.items import Floats
-from dyml.index.parts import Names, Part, encoded, order_of_ids
+from dyml.index.parts import Ints, Names, Part, encoded, order_of_ids
 from dyml.index.published import read_published
 from dyml.index.rows import Rows, first_key
 from dyml.index.snapshot import Snapshot
 
 Keys = NDArray[np.int64]
+TEXTS = ("id", "metadata", "picture", "digest")  # as in `Part.texts`
 LABEL = "label"
 
 
@@ -64,7 +66,9 @@ def vectors_of(table: Any) -> Floats:
     return values.reshape(-1, column.type.list_size)
 
 
-def _fresh(rows: Rows, since: int, keys: Keys, names: Names, earlier: Snapshot | None) -> tuple[Part, Names]:
+def _fresh(
+    rows: Rows, since: int, keys: Keys, names: Names, earlier: Snapshot | None
+) -> tuple[Part | None, Names]:
     """Return the rows that the index does not hold, and the class names with theirs behind."""
     kept: Part | None = None
     if earlier is not None and earlier.fresh is not None:
@@ -73,7 +77,7 @@ def _fresh(rows: Rows, since: int, keys: Keys, names: Names, earlier: Snapshot |
         kept = picked(earlier.fresh, present(earlier.fresh.keys, keys))
     batches = list(rows.since(since))
     if not batches:
-        return kept if kept is not None else part_of(rows.empty(), names)[0], names
+        return kept, names
     part, names = part_of(pa.Table.from_batches(batches), names)
     return (part if kept is None or not len(kept) else joined(kept, part)), names
 
@@ -82,11 +86,13 @@ def part_of(table: Any, names: Names) -> tuple[Part, Names]:
     """Return rows of the table as a part in memory, and the class names with theirs behind."""
     table = table.take(pc.sort_indices(table.column("key"))).combine_chunks()
     codes, names = encoded([table.column(f"{LABEL}{m}") for m in range(len(names))], names)
-    texts = [_one(table.column(name)) for name in ("id", "metadata", "picture", "digest")]
-    keys = table.column("key").to_numpy()
-    return Part(
-        keys, flat_index(vectors_of(table)), texts[0], codes, *texts[1:], order_of_ids(texts[0])
-    ), names
+    texts = [text_column(table, name) for name in TEXTS]
+    return _in_memory(table.column("key").to_numpy(), vectors_of(table), codes, texts), names
+
+
+def text_column(table: Any, name: str) -> Any:
+    """Return a column of texts in one piece, with room for more than 2 GB of them."""
+    return pa.concat_arrays(table.column(name).cast(pa.large_string()).chunks)
 
 
 def picked(part: Part, mask: NDArray[np.bool_]) -> Part:
@@ -94,29 +100,20 @@ def picked(part: Part, mask: NDArray[np.bool_]) -> Part:
     if mask.all():
         return part
     kept = pa.array(mask)
-    texts = [column.filter(kept) for column in (part.ids, part.metadata, part.pictures, part.digests)]
-    index = flat_index(part.index.rows[mask])
-    return Part(part.keys[mask], index, texts[0], part.codes[:, mask], *texts[1:], order_of_ids(texts[0]))
+    texts = [column.filter(kept) for column in part.texts]
+    return _in_memory(part.keys[mask], part.index.rows[mask], part.codes[:, mask], texts)
 
 
 def joined(first: Part, second: Part) -> Part:
     """Return two parts in memory as one."""
-    vectors = np.concatenate([first.index.rows, second.index.rows])
-    texts = [
-        pa.concat_arrays([a, b])
-        for a, b in zip(
-            (first.ids, first.metadata, first.pictures, first.digests),
-            (second.ids, second.metadata, second.pictures, second.digests),
-        )
-    ]
-    codes = np.concatenate([first.codes, second.codes], axis=1)
-    keys = np.concatenate([first.keys, second.keys])
-    return Part(keys, flat_index(vectors), texts[0], codes, *texts[1:], order_of_ids(texts[0]))
-
-
-def _one(column: Any) -> Any:
-    return (
-        pa.concat_arrays(column.chunks)
-        if isinstance(column, pa.ChunkedArray) and column.num_chunks
-        else (column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+    return _in_memory(
+        np.concatenate([first.keys, second.keys]),
+        np.concatenate([first.index.rows, second.index.rows]),
+        np.concatenate([first.codes, second.codes], axis=1),
+        [pa.concat_arrays([a, b]) for a, b in zip(first.texts, second.texts)],
     )
+
+
+def _in_memory(keys: Keys, vectors: Floats, codes: Ints, texts: Sequence[Any]) -> Part:
+    ids, metadata, pictures, digests = texts
+    return Part(keys, flat_index(vectors), ids, codes, metadata, pictures, digests, order_of_ids(ids))

@@ -41,8 +41,8 @@ def writer_lock(file: Path, timeout: float) -> Iterator[None]:
                 stream.seek(0)
                 holder = stream.read(100).strip() or "another process"
                 raise LockedError(
-                    f"{file.parent} is being written by {holder}: waited {timeout:g} s. Try again when it has "
-                    f"ended, or wait longer (lock_timeout)."
+                    f"{file.parent} is being written by {holder}: waited {timeout:g} s. Try again when it "
+                    f"has ended, or wait longer (lock_timeout)."
                 )
             time.sleep(WAIT)
         stream.seek(0)

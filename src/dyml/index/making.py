@@ -29,7 +29,8 @@ def make_folder(folder: Path, settings: Settings, lock_timeout: float) -> None:
         raise RunError(f"there is a gallery in {folder} already: open it, or choose another folder")
     if there - OURS:
         raise RunError(
-            f"{folder} is not empty and no gallery (it holds {sorted(there - OURS)[0]}): choose another folder"
+            f"{folder} is not empty and no gallery (it holds {sorted(there - OURS)[0]}): choose another "
+            f"folder"
         )
     with writer_lock(folder / LOCK, lock_timeout):
         if (folder / NAME).exists():

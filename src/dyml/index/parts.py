@@ -42,6 +42,11 @@ class Part:
         return len(self.keys)
 
     @property
+    def texts(self) -> tuple[Any, Any, Any, Any]:
+        """Ids, metadata, pictures and digests."""
+        return self.ids, self.metadata, self.pictures, self.digests
+
+    @property
     def columns(self) -> dict[str, MetadataColumn]:
         """The values of metadata by name, read when first asked for."""
         if self._columns is None:

@@ -84,9 +84,12 @@ def publish(
             **{f"code{m}": pa.array(row) for m, row in enumerate(codes)},
         }
         table = pa.table(columns).replace_schema_metadata({"names": json.dumps(names, ensure_ascii=False)})
-        with atomic_path(new / COLUMNS) as part, pa.OSFile(str(part), "wb") as sink:
-            with pa.ipc.new_file(sink, table.schema) as writer:
-                writer.write_table(table.combine_chunks(), max_chunksize=max(1, len(ids)))
+        with (
+            atomic_path(new / COLUMNS) as part,
+            pa.OSFile(str(part), "wb") as sink,
+            pa.ipc.new_file(sink, table.schema) as writer,
+        ):
+            writer.write_table(table.combine_chunks(), max_chunksize=max(1, len(ids)))
         _sync_folder(new)
         value = {"format": FORMAT, "version": version, "folder": name, "count": len(ids)}
         write_json(folder / CURRENT, value)

@@ -38,7 +38,8 @@ class Ruler:
             None if no probability is asked for; a similarity that no item has where none is so sure.
 
         Raises:
-            InputError: there is no gauge, no scale is named or it is not the gauge's, or this is no probability.
+            InputError: there is no gauge, no scale is named or it is not the gauge's, or this is no
+                probability.
         """
         if scale is not None:
             self.check_scale(scale)
@@ -46,8 +47,8 @@ class Ruler:
             return None
         if self.gauge is None:
             raise InputError(
-                f"min_probability needs a gauge, and {self.why}. `dyml gauge MODEL` makes one; or ask without "
-                f"min_probability."
+                f"min_probability needs a gauge, and {self.why}. `dyml gauge MODEL` makes one; or ask "
+                f"without min_probability."
             )
         if scale is None:
             raise InputError(

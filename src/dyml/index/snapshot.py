@@ -124,6 +124,7 @@ class Snapshot:
     def find_many(self, ids: Any) -> NDArray[np.int64]:
         """Return the places of many ids (Arrow) at the cost of one pass over all, −1 where there is none."""
         found = np.full(len(ids), -1, np.int64)
+        ids = ids.cast(pa.large_string())
         for start, part, alive in zip(self.starts, self.parts, self.alive):
             place = pc.index_in(part.ids, value_set=ids).fill_null(-1).to_numpy(zero_copy_only=False)
             rows = np.flatnonzero(place >= 0 if alive is None else (place >= 0) & alive)

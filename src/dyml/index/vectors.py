@@ -54,14 +54,14 @@ class VectorIndex:
                 similarity, rows = self._fast(queries, k)
                 if rows.min() >= 0:
                     return similarity, rows
-            return self.flat.search(queries, k)  # type: ignore[no-any-return]
+            return self.flat.search(queries, k)
         rows = np.flatnonzero(allowed)
         if len(rows) <= max(GATHER_SHARE * len(self.rows), 1000 // len(queries)):
             return self._gathered(queries, k, rows)
         faiss = engine_module("faiss")
         bits = np.packbits(allowed, bitorder="little")
         chosen = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
-        return self.flat.search(queries, k, params=chosen)  # type: ignore[no-any-return]
+        return self.flat.search(queries, k, params=chosen)
 
     def range(self, query: Floats, least: float, allowed: NDArray[np.bool_] | None) -> tuple[Floats, Rows]:
         """Return every row of at least this similarity (less a rounding error), in no order; exact.
@@ -93,7 +93,7 @@ class VectorIndex:
         faiss = engine_module("faiss")
         probes = faiss.SearchParametersIVF(nprobe=PROBES)
         params = faiss.IndexRefineSearchParameters(k_factor=REFINE, base_index_params=probes)
-        return self.fast.search(queries, k, params=params)  # type: ignore[no-any-return]
+        return self.fast.search(queries, k, params=params)
 
     def _products(self, queries: Floats, rows: Rows) -> Floats:
         out = np.empty((len(queries), len(rows)), np.float32)

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from dyml.index.building import build_fast, build_flat
 from dyml.index.items import Floats
-from dyml.index.loading import LABEL, present, vectors_of
+from dyml.index.loading import LABEL, TEXTS, present, text_column, vectors_of
 from dyml.index.parts import Ints, Names, encoded
 from dyml.index.published import Published, publish
 from dyml.index.rows import Rows, first_key
 
 BLOCK = 32_768
 MOST_TRAINING = 200_000
-TEXTS = ("id", "metadata", "picture", "digest")
 Block = tuple[Floats, Any]
 
 
@@ -111,17 +110,17 @@ def _columns(
     if published is not None:
         part, names = published.part, published.names
         alive = present(part.keys, keys)
-        for found, column in zip(texts, (part.ids, part.metadata, part.pictures, part.digests)):
+        for found, column in zip(texts, part.texts):
             found.append(column if alive.all() else column.filter(pa.array(alive)))
         codes.append(part.codes[:, alive])
     if tables:
         table = pa.Table.from_batches(tables)
         for found, name in zip(texts, TEXTS):
-            found += table.column(name).chunks
+            found.append(text_column(table, name))
         new, names = encoded([table.column(f"{LABEL}{m}") for m in range(rows.scales)], names)
         codes.append(new)
     whole = np.concatenate(codes, axis=1) if codes else np.empty((rows.scales, 0), np.int32)
-    return [pa.concat_arrays(found) if found else pa.array([], pa.string()) for found in texts], *_used(
+    return [pa.concat_arrays(found) if found else pa.array([], pa.large_string()) for found in texts], *_used(
         whole, names
     )
 
