@@ -1,0 +1,350 @@
+"""A small stand-in for the service: the agreed HTTP interface over a made-up gallery of glyphs.
+
+Vectors are drawn around centres of the tree, so that similarities fall as in a trained space; the curves are
+counted on all pairs. Attributes of `Service` bring about what a page must cope with: keys, a busy server, no
+gauge, an empty gallery.
+"""
+
+import io
+import json
+import threading
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from functools import cached_property, lru_cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "src" / "dyml" / "serve" / "page"
+SCALES = ("fine", "middle", "coarse")
+FACES = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSans-Oblique", "DejaVuSansMono")
+TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+POLICY = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+FAMILIES = {
+    "latin": [c for c in range(0x41, 0x180) if chr(c).isalpha()],
+    "greek": [*range(0x391, 0x3A2), *range(0x3A3, 0x3AA), *range(0x3B1, 0x3CA), *range(0x3AC, 0x3B0)],
+    "cyrillic": [*range(0x410, 0x450), 0x401, 0x451, 0x407, 0x457, 0x419, 0x439],
+    "arrows": [*range(0x2190, 0x219A), *range(0x21D0, 0x21DA)],
+    "chess": list(range(0x2654, 0x2660)),
+}
+
+
+@dataclass
+class Gallery:
+    """Items of the made-up gallery, their labels, vectors and places on the map."""
+
+    ids: list[str]
+    codes: list[int]
+    faces: list[str]
+    labels: list[dict[str, str]]
+    vectors: np.ndarray
+    places: np.ndarray
+
+    @cached_property
+    def similarity(self) -> np.ndarray:
+        """(N, N) cosines."""
+        return self.vectors @ self.vectors.T
+
+    @cached_property
+    def shared(self) -> np.ndarray:
+        """(N, N) how many scales two items share."""
+        codes = [np.unique([row[s] for row in self.labels], return_inverse=True)[1] for s in SCALES]
+        return sum((c[:, None] == c[None]).astype(np.int8) for c in codes)  # type: ignore[return-value]
+
+    @cached_property
+    def scales(self) -> list[dict[str, Any]]:
+        """Threshold, EER and curve of every scale."""
+        upper = np.triu_indices(len(self.ids), 1)
+        similarity, shared = self.similarity[upper], self.shared[upper]
+        knots = np.linspace(-1, 1, 401)
+        counts = [np.histogram(similarity[shared == level], np.append(knots, 1.005))[0] for level in range(4)]
+        weights = [count / max(count.sum(), 1) for count in counts]  # every level equally likely
+        found, floor = [], np.zeros(401)
+        for place, name in enumerate(SCALES):
+            same, other = sum(weights[3 - place :]), sum(weights[: 3 - place])
+            curve = np.maximum.accumulate(same / np.maximum(same + other, 1e-9))
+            curve[knots > 0.97] = max(curve.max(), 0.97)
+            floor = np.maximum(floor, curve)
+            missed, wrong = np.cumsum(same) / sum(same), 1 - np.cumsum(other) / sum(other)
+            cut = int(np.argmin(np.abs(missed - wrong)))
+            found.append(
+                {
+                    "name": name,
+                    "threshold": round(float(knots[cut]), 4),
+                    "eer": round(float(missed[cut] + wrong[cut]) / 2, 4),
+                    "curve": {"similarity": knots.round(4).tolist(), "probability": floor.round(4).tolist()},
+                }
+            )
+        return found
+
+    def chances(self, similarity: float) -> dict[str, float]:
+        """Return P(same) per scale."""
+        return {
+            s["name"]: round(float(np.interp(similarity, s["curve"]["similarity"], s["curve"]["probability"])), 4)
+            for s in self.scales
+        }
+
+
+@lru_cache
+def gallery() -> Gallery:
+    """Return the gallery of about 1,900 glyphs, the same every time."""
+    rng = np.random.default_rng(7)
+    made = Gallery([], [], [], [], np.zeros(0), np.zeros(0))
+    centres: dict[str, np.ndarray] = {}
+    places: dict[str, np.ndarray] = {}
+    vectors, spots = [], []
+    for turn, (family, codes) in enumerate(FAMILIES.items()):
+        places[family] = 4.2 * np.array([np.cos(turn * 1.257), np.sin(turn * 1.257)])
+        for code in codes:
+            base = unicodedata.normalize("NFKD", chr(code))[0].upper()
+            middle = f"{family} {base if base.isalpha() else unicodedata.name(base).split()[-1].lower()}"
+            fine = f"U+{code:04X} {unicodedata.name(chr(code))}"
+            for name, spread in ((family, 1.0), (middle, 1.05), (fine, 0.75)):
+                centres.setdefault(name, spread * rng.standard_normal(48) / 48**0.5)
+            places.setdefault(middle, rng.standard_normal(2) * 1.25)
+            places.setdefault(fine, rng.standard_normal(2) * 0.34)
+            for face in FACES:
+                made.ids.append(f"{family}/U+{code:04X}/{face}.png")
+                made.codes.append(code)
+                made.faces.append(face)
+                made.labels.append({"fine": fine, "middle": middle, "coarse": family})
+                noise = 0.8 * rng.standard_normal(48) / 48**0.5
+                vectors.append(centres[family] + centres[middle] + centres[fine] + noise)
+                spots.append(places[family] + places[middle] + places[fine] + rng.standard_normal(2) * 0.07)
+    table = np.array(vectors)
+    made.vectors = table / np.linalg.norm(table, axis=1, keepdims=True)
+    made.places = np.array(spots)
+    return made
+
+
+@lru_cache(maxsize=None)
+def picture(code: int, face: str, size: int = 96) -> bytes:
+    """Return a PNG of a character: white on dark, like the built-in data."""
+    spec = find_spec("matplotlib")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{face}.ttf"
+    image = Image.new("L", (size, size), 16)
+    font = ImageFont.truetype(str(path), int(size * 0.66))
+    ImageDraw.Draw(image).text((size / 2, size / 2), chr(code), fill=245, font=font, anchor="mm")
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+@dataclass
+class Service:
+    """What the stand-in does; tests set the fields and read `log`."""
+
+    key: str | None = None
+    busy: int = 0
+    gauge: bool = True
+    empty: bool = False
+    fail: str | None = None
+    log: list[str] = field(default_factory=list)
+
+    def answer(self, method: str, url: str, body: bytes, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        """Return status, JSON or bytes, and headers."""
+        parts = urlsplit(url)
+        asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        self.log.append(f"{method} {parts.path}")
+        if parts.path == "/" or parts.path.startswith("/static/"):
+            return self._asset(parts.path)
+        if self.key and headers.get("X-API-Key") != self.key:
+            return problem(401, "Unauthorized", "this server needs a key in the header X-API-Key")
+        if self.fail and parts.path == self.fail:
+            return problem(422, "Not a picture", "the upload is not a picture that can be read")
+        if method == "POST" and self.busy:
+            self.busy -= 1
+            status, said, _ = problem(429, "Too many requests", "the queue is full")
+            return status, said, {"Retry-After": "1"}
+        known = {
+            "/v1/scales": self._scales,
+            "/v1/taxonomy": self._taxonomy,
+            "/v1/search": lambda: self._search(body, headers),
+            "/v1/compare": lambda: self._compare(body, headers),
+            "/v1/items": lambda: self._items(asked),
+            "/v1/map": self._map,
+        }
+        if parts.path in known:
+            return known[parts.path]()
+        place = self._place(asked.get("id"))
+        if place is None or parts.path not in ("/v1/thumbnails", "/v1/pictures"):
+            return problem(404, "Not found", f"the gallery has no item {asked.get('id')!r}")
+        size = 96 if parts.path == "/v1/thumbnails" else 256
+        drawn = picture(gallery().codes[place], gallery().faces[place], size)
+        return 200, drawn, {"Content-Type": "image/png", "Cache-Control": "private, max-age=3600"}
+
+    def _asset(self, path: str) -> tuple[int, Any, dict[str, str]]:
+        file = PAGE / (path.removeprefix("/static/").strip("/") or "index.html")
+        if not file.is_file() or file.parent != PAGE:
+            return problem(404, "Not found", path)
+        kind = TYPES.get(file.suffix[1:], "application/octet-stream")
+        return 200, file.read_bytes(), {"Content-Type": kind, "Content-Security-Policy": POLICY}
+
+    def _place(self, name: str | None) -> int | None:
+        try:
+            return gallery().ids.index(name or "")
+        except ValueError:
+            return None
+
+    def _scales(self) -> tuple[int, Any, dict[str, str]]:
+        marks = gallery().scales
+        if not self.gauge:
+            marks = [{"name": s["name"], "threshold": None, "eer": None, "curve": None} for s in marks]
+        count = 0 if self.empty else len(gallery().ids)
+        said = {"scales": marks, "resolved": 2, "model": "0f1e2d3c", "count": count}
+        return 200, said | {"dynamic_range_db": 7.4 if self.gauge else None}, {}
+
+    def _taxonomy(self) -> tuple[int, Any, dict[str, str]]:
+        rows = [] if self.empty else gallery().labels
+        classes = {}
+        for place, scale in enumerate(SCALES):
+            above = SCALES[place + 1] if place + 1 < len(SCALES) else None
+            counts = Counter((row[scale], row[above] if above else None) for row in rows)
+            classes[scale] = [{"name": n, "parent": p, "count": c} for (n, p), c in counts.items()]
+        return 200, {"scales": SCALES, "classes": classes}, {}
+
+    def _vector(self, part: Any) -> np.ndarray | None:
+        """Return the vector of an item or of a picture: a known drawing's, else one made from the bytes."""
+        if isinstance(part, dict):
+            place = self._place(part.get("id"))
+            return None if place is None else gallery().vectors[place]
+        try:
+            Image.open(io.BytesIO(part)).load()
+        except OSError:
+            return None
+        seed = int(np.frombuffer(part, np.uint8).astype(np.int64).sum())
+        near = gallery().vectors[seed % len(gallery().ids)]
+        made = near + 0.45 * np.random.default_rng(seed).standard_normal(48) / 48**0.5
+        return made / np.linalg.norm(made)
+
+    def _search(self, body: bytes, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        fields = read(body, headers)
+        part = fields["file"] if "file" in fields else fields
+        vector = self._vector(part)
+        if vector is None:
+            return problem(422, "Not a picture", "the upload is not a picture that can be read")
+        here = gallery()
+        cosines = here.vectors @ vector
+        order = [int(i) for i in np.argsort(-cosines, kind="stable") if here.ids[i] != fields.get("id")]
+        results = [
+            {
+                "id": here.ids[i],
+                "similarity": round(float(cosines[i]), 5),
+                "probabilities": here.chances(float(cosines[i])) if self.gauge else None,
+                "labels": here.labels[i],
+                "metadata": {"face": here.faces[i]},
+            }
+            for i in order[: 0 if self.empty else int(fields.get("k", 10))]
+        ]
+        return 200, {"query": {"id": fields.get("id")}, "results": results, "groups": None, "took_ms": 3.1}, {}
+
+    def _compare(self, body: bytes, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        fields = read(body, headers)
+        pair = [self._vector(fields[side]) for side in "ab"]
+        if pair[0] is None or pair[1] is None:
+            return problem(422, "Not a picture", "the upload is not a picture that can be read")
+        cosine = float(pair[0] @ pair[1])
+        chances = gallery().chances(cosine)
+        scales = [
+            {
+                "name": s["name"],
+                "threshold": s["threshold"],
+                "probability": chances[s["name"]],
+                "same": cosine >= s["threshold"],
+            }
+            for s in gallery().scales
+        ]
+        return 200, {"similarity": cosine, "scales": scales}, {}
+
+    def _items(self, asked: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
+        here = gallery()
+        made = [
+            {"id": name, "labels": labels, "metadata": {"face": face}}
+            for name, labels, face in zip(here.ids, here.labels, here.faces)
+        ]
+        if "id" in asked:
+            place = self._place(asked["id"])
+            if place is None:
+                return problem(404, "Not found", f"the gallery has no item {asked['id']!r}")
+            return 200, made[place], {}
+        kept = [item for item in made if item["labels"][asked["scale"]] == asked["class"]]  # type: ignore[index]
+        start, limit = int(asked.get("after", 0)), int(asked.get("limit", 50))
+        more = str(start + limit) if start + limit < len(kept) else None
+        return 200, {"items": kept[start : start + limit], "next": more}, {}
+
+    def _map(self) -> tuple[int, Any, dict[str, str]]:
+        here = gallery()
+        if self.empty:
+            return 200, {"ids": [], "x": [], "y": [], "labels": {}, "names": {}}, {}
+        names, indices = {}, {}
+        for scale in SCALES:
+            kinds, where = np.unique([row[scale] for row in here.labels], return_inverse=True)
+            names[scale], indices[scale] = kinds.tolist(), where.tolist()
+        x, y = here.places.round(4).T.tolist()
+        return 200, {"ids": here.ids, "x": x, "y": y, "labels": indices, "names": names}, {}
+
+
+def problem(status: int, title: str, detail: str) -> tuple[int, Any, dict[str, str]]:
+    """Return a problem document."""
+    said = {"type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": "r-17"}
+    return status, said, {"Content-Type": "application/problem+json"}
+
+
+def read(body: bytes, headers: Any) -> dict[str, Any]:
+    """Return the fields of a JSON or multipart body; files as bytes."""
+    kind = headers.get("Content-Type", "")
+    if not kind.startswith("multipart/"):
+        return dict(json.loads(body))
+    parts = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body).get_payload()
+    found: dict[str, Any] = {}
+    for part in parts:  # type: ignore[union-attr]
+        content = part.get_payload(decode=True)  # type: ignore[union-attr]
+        name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
+        found[str(name)] = content if part.get_filename() else content.decode()  # type: ignore[union-attr]
+    return found
+
+
+def serve(port: int = 0) -> tuple[ThreadingHTTPServer, Service]:
+    """Start a stand-in on a thread of its own; `shutdown` ends it."""
+    service = Service()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def _do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, said, headers = service.answer(self.command, self.path, body, self.headers)
+            content = said if isinstance(said, bytes) else json.dumps(said).encode()
+            self.send_response(status)
+            for name, value in ({"Content-Type": "application/json"} | headers).items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = _do
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, service
+
+
+if __name__ == "__main__":  # look at the page by hand
+    running, _ = serve(8765)
+    print("http://127.0.0.1:8765/")
+    threading.Event().wait()
