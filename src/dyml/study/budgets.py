@@ -103,6 +103,8 @@ def study_config(chosen: StudySet, method: Method, seed: int, budget: str, threa
     options |= {"optim.proxy_lr": PROXY_RATE, "train.seed": seed, "train.threads": threads}
     options |= {**method.settings, **method.sets.get(chosen.name, {})}
     config = load_config(None, options)
+    if config.data.test is None:
+        raise ConfigError(f"{chosen.file}: the study judges every run: name the split of data.test")
     if not method.library_proxies:
         return config
     return load_config(None, {**options, "optim.proxy_lr": library_rate(config)})

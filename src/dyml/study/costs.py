@@ -37,7 +37,7 @@ def cost_section(
     sets = list(dict.fromkeys(record.set for record in records))
     groups = by_method(records)
     alone = costs["losses"] if costs else {}
-    heads = [f"{name}: pictures/s" for name in sets] + [f"{name}: s a run" for name in sets]
+    heads = [f"{name}: pictures/s" for name in sets] + [f"{name}: processor s a run" for name in sets]
     if alone:
         heads = ["loss, ms", "over the products", "loss, MiB", *heads]
     lines = [f"| method | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]
@@ -52,7 +52,7 @@ def cost_section(
             )
         of_sets = [[record for record in own if record.set == name] for name in sets]
         cells += [_middle([r.speed for r in of_set if r.speed], 0) for of_set in of_sets]
-        cells += [_middle([r.seconds for r in of_set if r.seconds], 0) for of_set in of_sets]
+        cells += [_middle([r.worked for r in of_set if r.worked], 0) for of_set in of_sets]
         lines.append(f"| {titles[key]} | {' | '.join(cells)} |")
     words = "Medians over seeds; training pictures a second, loss and network together."
     peaks = [record.peak_bytes for record in records if record.peak_bytes]

@@ -103,7 +103,7 @@ def trial_seconds(tasks: Mapping[Key, Task], steps: int = 3) -> dict[Key, float]
     data.load()
     loading = time.perf_counter() - started
     network = _network_seconds(first, data, build_embedder(first, data.train.taxonomy), steps)
-    batches, tests = data.batches_per_epoch, len(data.test)
+    batches, tests = data.batches_per_epoch, len(data.test or ())
     judging = network / 3 * tests / first.sampler.batch_size + EVALUATION * tests**2
     return {
         key: loading

@@ -24,7 +24,8 @@ class Record:
         method: short name of the method.
         seed: its seed.
         measures: by scale, "overall" and "multi": the measures as shares; None where there is none.
-        seconds: from start to figures; None where that was not noted, as everywhere below.
+        seconds: from start to figures, by the clock; None where that was not noted, as everywhere below.
+        worked: the same in seconds of the processor, which other work on the machine hardly changes.
         speed: training pictures a second.
         peak_bytes: greatest resident memory of its process.
     """
@@ -34,6 +35,7 @@ class Record:
     seed: int
     measures: dict[str, dict[str, float | None]]
     seconds: float | None = None
+    worked: float | None = None
     speed: float | None = None
     peak_bytes: int | None = None
 
@@ -67,6 +69,7 @@ def read_run(task: Task) -> Record:
         task.seed,
         rows,
         noted.get("seconds"),
+        noted.get("processor seconds"),
         noted.get("pictures/s"),
         noted.get("peak bytes"),
     )

@@ -16,8 +16,9 @@ from dyml.study.plan import Task
 def run_task(task: Task, console: Console | None = None, report: bool = False) -> dict[str, Any]:
     """Train and judge a task, from its checkpoint where there is one, unless it is done.
 
-    Beside the files of every run it leaves `study.json`: seconds, training pictures a second, and the
-    greatest resident memory of the process. Time spent before an interruption is added.
+    Beside the files of every run it leaves `study.json`: seconds by the clock and of the
+    processor, training pictures a second, and the greatest resident memory of the process. Time spent before
+    an interruption is added.
 
     Args:
         task: what to run.
@@ -37,7 +38,7 @@ def run_task(task: Task, console: Console | None = None, report: bool = False) -
     if task.state() == "done":
         return read_record(task)
     console = console or Console(quiet=True)
-    spent, started = read_record(task).get("seconds") or 0.0, time.perf_counter()
+    before, started, worked = read_record(task), time.perf_counter(), time.process_time()
     reset_peak_memory()
     speed = None
     try:
@@ -48,8 +49,11 @@ def run_task(task: Task, console: Console | None = None, report: bool = False) -
         speed = outcome.speed
     finally:
         record = {
-            "seconds": round(spent + time.perf_counter() - started, 2),
-            "pictures/s": None if speed is None else round(speed, 1),
+            "seconds": round((before.get("seconds") or 0.0) + time.perf_counter() - started, 2),
+            "processor seconds": round(
+                (before.get("processor seconds") or 0.0) + time.process_time() - worked, 2
+            ),
+            "pictures/s": before.get("pictures/s") if speed is None else round(speed, 1),
             "peak bytes": peak_memory(),
             "threads": task.config.train.threads,
         }
