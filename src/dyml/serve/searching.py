@@ -122,7 +122,9 @@ async def embed(request: Request, service: ServiceDep) -> Response:
 async def _search_known(service: Service, asked: SearchRequest) -> dict[str, Any]:
     _check(service, asked)
     if asked.id is None:
-        return await _search(service, np.array(asked.vector, np.float32), asked, None)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused by the gallery
+            query = np.array(asked.vector, np.float32)
+        return await _search(service, query, asked, None)
     item = await service.item(asked.id)
     return await _search(service, item.vector, asked, asked.id)
 
