@@ -46,7 +46,7 @@ def cost_section(
         if alone:
             one = alone.get(key)
             cells += (
-                [f"{1e3 * one['seconds']:.1f}", f"{one['ratio']:.1f}", f"{one['bytes'] / 2**20:.0f}"]
+                [f"{1e3 * one['seconds']:.1f}", f"{one['ratio']:.1f}", _mebibytes(one["bytes"])]
                 if one
                 else ["–"] * 3
             )
@@ -65,6 +65,10 @@ def cost_section(
             f"for both gradients."
         )
     return ["## Speed and memory", words, "\n".join(lines)]
+
+
+def _mebibytes(count: float | None) -> str:
+    return "–" if count is None else f"{count / 2**20:.1f}"
 
 
 def _middle(values: Sequence[float], digits: int) -> str:

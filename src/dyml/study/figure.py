@@ -55,13 +55,11 @@ def draw_conflict(
                     axes.plot([], [], MARKERS[place], color=colours[f"class{place}"], label=family)[0]
                 )
         figure.legend(handles=used, loc="upper left", bbox_to_anchor=(0.07, 0.945), ncols=3, frameon=False)
-        axes.margins(0.1)
-        _name_points(
-            figure,
-            axes,
-            {key: (coarse[key].mean, fine[key].mean) for key in fine if key in coarse},
-            {key: methods[key].title for key in fine},
-        )
+        axes.margins(0.08)
+        both = {key: (coarse[key], fine[key]) for key in fine if key in coarse}
+        names = {key: methods[key].title.removesuffix(" per scale") for key in both}
+        shades = {key: colours[f"class{FAMILIES.index(methods[key].family)}"] for key in both}
+        _name_points(figure, axes, both, names, shades)
         with atomic_path(file) as part:
             figure.savefig(part, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=160)
 
@@ -83,23 +81,50 @@ def _point(axes: Axes, x: Spread, y: Spread, colour: str, marker: str) -> None:
 
 
 def _name_points(
-    figure: Figure, axes: Axes, points: Mapping[str, tuple[float, float]], titles: Mapping[str, str]
+    figure: Figure,
+    axes: Axes,
+    points: Mapping[str, tuple[Spread, Spread]],
+    titles: Mapping[str, str],
+    shades: Mapping[str, str],
 ) -> None:
     """Write each method's name near its point, where it covers nothing, with a thin line to it."""
-    figure.canvas.draw()
+    axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
     unit = figure.dpi / 72
-    places = {key: tuple(axes.transData.transform(point)) for key, point in points.items()}
-    widths = {key: 5.6 * unit * len(titles[key]) for key in points}
-    boxes = place_labels(places, widths, 12 * unit, tuple(axes.bbox.extents))
+    places, marks = {}, []
+    for key, (x, y) in points.items():
+        places[key] = tuple(axes.transData.transform((x.mean, y.mean)))
+        low, high = (
+            axes.transData.transform((x.mean + side * (x.std or 0), y.mean + side * (y.std or 0)))
+            for side in (-1, 1)
+        )
+        across, up = places[key]
+        marks += [
+            (low[0], up - 2 * unit, high[0], up + 2 * unit),
+            (across - 2 * unit, low[1], across + 2 * unit, high[1]),
+        ]
+    widths = {key: 5.8 * unit * len(titles[key]) for key in points}
+    boxes = place_labels(places, widths, 12 * unit, tuple(axes.bbox.extents), marks)
     back = axes.transData.inverted()
-    for key, (left, bottom, _, top) in boxes.items():
+    for key, (left, bottom, right, top) in boxes.items():
+        near = min(max(places[key][0], left), right)
+        side = (near - left) / (right - left)
         axes.annotate(
             titles[key],
-            xy=points[key],
+            xy=(points[key][0].mean, points[key][1].mean),
             xytext=tuple(back.transform((left, (bottom + top) / 2))),
             va="center",
             size=9,
-            arrowprops={"arrowstyle": "-", "color": "#9aa1aa", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
+            color=shades[key],
+            zorder=5,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#9aa1aa",
+                "linewidth": 0.7,
+                "shrinkA": 0,
+                "shrinkB": 4,
+                "relpos": (side, 0.5),
+                "zorder": 2,
+            },
         )
 
 
@@ -108,6 +133,7 @@ def place_labels(
     widths: Mapping[str, float],
     height: float,
     frame: Sequence[float],
+    covered: Sequence[Box] = (),
 ) -> dict[str, Box]:
     """Choose a box for each label near its point: few overlaps, and within the frame.
 
@@ -116,15 +142,15 @@ def place_labels(
         widths: by key, of its label.
         height: of a label, in the same unit.
         frame: left, bottom, right, top of what must not be left.
+        covered: further boxes to keep off.
     """
     placed: dict[str, Box] = {}
-    marks = [
-        (x - 0.5 * height, y - 0.5 * height, x + 0.5 * height, y + 0.5 * height) for x, y in points.values()
-    ]
+    half = 0.5 * height
+    marks = [*covered, *((x - half, y - half, x + half, y + half) for x, y in points.values())]
     for key in sorted(points, key=lambda key: points[key]):
         x, y = points[key]
         best: tuple[float, Box] | None = None
-        for ring in (0.9, 1.6, 2.4, 3.4, 4.6):
+        for ring in (0.9, 1.6, 2.4, 3.4, 4.6, 6.0, 8.0):
             for across, up in ((1, 0), (1, 0.7), (1, -0.7), (0, 1), (0, -1), (-1, 0), (-1, 0.7), (-1, -0.7)):
                 box = _box(x + across * ring * height, y + up * ring * height, across, widths[key], height)
                 cost = (

@@ -111,7 +111,7 @@ SHIPPED = (
     # one single-scale loss a scale, with proxies
     Method(
         "softmax",
-        "Softmax a scale",
+        "Softmax per scale",
         per_scale("softmax", temperature=1 / SCALE),
         library_proxies=True,
         source="Zhai 2019",
@@ -119,7 +119,7 @@ SHIPPED = (
     ),
     Method(
         "cosface",
-        "CosFace a scale",
+        "CosFace per scale",
         per_scale("cosface", margin=MARGIN, scale=SCALE),
         library_proxies=True,
         source="Wang 2018",
@@ -127,16 +127,16 @@ SHIPPED = (
     ),
     Method(  # the margin is in degrees: 0.2 radians
         "arcface",
-        "ArcFace a scale",
+        "ArcFace per scale",
         per_scale("arcface", margin=11.5, scale=SCALE),
         library_proxies=True,
         source="Deng 2019",
         family=PROXIES,
     ),
-    Method("circle", "Circle a scale", per_scale("circle"), source="Sun 2020", family=PROXIES),
+    Method("circle", "Circle per scale", per_scale("circle"), source="Sun 2020", family=PROXIES),
     Method(
         "proxy-anchor",
-        "Proxy-anchor a scale",
+        "Proxy-anchor per scale",
         per_scale("proxy_anchor"),
         library_proxies=True,
         source="Kim 2020",
@@ -144,24 +144,24 @@ SHIPPED = (
     ),
     Method(
         "soft-triple",
-        "SoftTriple a scale",
+        "SoftTriple per scale",
         per_scale("soft_triple"),
         library_proxies=True,
         source="Qian 2019",
         family=PROXIES,
     ),
     # one single-scale loss a scale, on pairs
-    Method("triplet", "Triplet a scale", per_scale("triplet"), source="Hermans 2017", family=PAIRS),
+    Method("triplet", "Triplet per scale", per_scale("triplet"), source="Hermans 2017", family=PAIRS),
     Method(
         "multi-similarity",
-        "Multi-similarity a scale",
+        "Multi-similarity per scale",
         per_scale("multi_similarity"),
         source="Wang 2019",
         family=PAIRS,
     ),
-    Method("n-pair", "N-pair a scale", per_scale("n_pair"), source="Sohn 2016", family=PAIRS),
+    Method("n-pair", "N-pair per scale", per_scale("n_pair"), source="Sohn 2016", family=PAIRS),
     Method(
-        "contrastive", "Contrastive a scale", per_scale("contrastive"), source="Hadsell 2006", family=PAIRS
+        "contrastive", "Contrastive per scale", per_scale("contrastive"), source="Hadsell 2006", family=PAIRS
     ),
     # the finest scale alone
     Method(
