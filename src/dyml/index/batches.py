@@ -152,6 +152,45 @@ def batch_of_arrays(
     return batch if len(last) == len(names) else batch.take(list(last.values()), given=len(names))
 
 
+def in_columns(
+    items: Iterable[Item] | None,
+    ids: Sequence[str] | None,
+    vectors: Any,
+    labels: Mapping[str, Sequence[str]] | None,
+    metadata: Sequence[Metadata] | None,
+    size: int,
+    dim: int,
+    scales: Sequence[str],
+) -> Iterator[Batch]:
+    """Yield batches of a stream of items, or of columns; see `Gallery.add`.
+
+    Raises:
+        InputError: both are given, or neither, or lengths differ.
+    """
+    if items is not None:
+        if any(value is not None for value in (ids, vectors, labels, metadata)):
+            raise InputError("add takes items, or columns (ids, vectors, labels, metadata), not both")
+        for part in in_batches(items, size):
+            yield batch_of_items(part, dim, scales)
+        return
+    if ids is None or vectors is None:
+        raise InputError("add needs items, or ids and vectors")
+    count = len(ids)
+    for name, column in (("vectors", vectors), ("metadata", metadata), *(labels or {}).items()):
+        if column is not None and len(column) != count:
+            raise InputError(f"there are {count:,} ids and {len(column):,} rows of {name}")
+    for start in range(0, count, size):
+        here = slice(start, start + size)
+        yield batch_of_arrays(
+            ids[here],
+            vectors[here],
+            None if labels is None else {scale: column[here] for scale, column in labels.items()},
+            None if metadata is None else metadata[here],
+            dim,
+            scales,
+        )
+
+
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Cut a stream of items into lists of `size`."""
     batch: list[Item] = []

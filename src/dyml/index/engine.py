@@ -5,6 +5,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dyml.index.batches import Batch
 from dyml.index.filters import Where
 from dyml.index.items import AddReport, Floats, GalleryInfo, Item, Labels, Metadata
@@ -76,8 +79,20 @@ class GalleryEngine(Protocol):
     def writing(self) -> AbstractContextManager[None]:
         """Keep other writers away while several steps belong together."""
 
-    def digest(self, id: str) -> str | None:
-        """Return what changes with an item's picture; None without one."""
+    def digests(self, ids: Sequence[str]) -> list[str | None]:
+        """Return what changes with the items' pictures; None without one."""
+
+    def present(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which ids are there."""
+
+    def sample(self, most: int, seed: int) -> tuple[list[str], Floats]:
+        """Return ids and vectors of all items, or of an even sample, the same for the same items."""
+
+    def set_origin(self, root: str | None, model: str | None) -> None:
+        """Remember the pictures' folder and the model's digest, where there are none yet."""
+
+    def optimize(self) -> None:
+        """Make small again and quick what many changes left behind."""
 
     def flush(self) -> None:
         """Make quick to search what was written."""

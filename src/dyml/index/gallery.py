@@ -1,51 +1,35 @@
 """The gallery: pictures or vectors with labels, measured once and read at every scale."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dyml.errors import InputError
-from dyml.index.asking import explained, grouped, hits_of, nearest
-from dyml.index.batches import batch_of_arrays, batch_of_items, in_batches
-from dyml.index.checks import check_id, query_rows
-from dyml.index.engine import ClassCount, GalleryEngine
-from dyml.index.filters import parse_where
-from dyml.index.items import AddReport, Explanation, GalleryInfo, Group, Hit, Item, Labels, Metadata
+from dyml.index.batches import batch_of_items, in_columns
+from dyml.index.checks import check_id
+from dyml.index.items import AddReport, Floats, Item, Labels, Metadata
 from dyml.index.lance_engine import LanceEngine
 from dyml.index.making import checked_shape, make_folder
+from dyml.index.map import MOST_POINTS, MOST_TSNE, build_map, map_points
 from dyml.index.models import Model, absolute, check_model, fingerprint, gauge_of
-from dyml.index.ruler import Ruler
+from dyml.index.searching import Searches
 from dyml.index.settings import Settings
 
 if TYPE_CHECKING:
+    from dyml.data.manifest import Manifest
     from dyml.gauge.gauge import Gauge
+    from dyml.models import Embedder
 
 BATCH = 8192
 
 
-class Gallery:
+class Gallery(Searches):
     """Items with vectors, labels and metadata, in a folder; made by `create` or `open`.
 
-    Args:
-        engine: what holds the items.
-        path: the folder.
-        gauge: of the model that made the vectors, or None.
-        why: there is no gauge.
-
-    Attributes:
-        engine: likewise.
-        path: likewise.
-        ruler: the gauge as searches use it.
+    Searches are those of `Searches`. Any number of processes may read while one writes.
     """
-
-    def __init__(
-        self, engine: GalleryEngine, path: Path, gauge: "Gauge | None" = None, why: str = ""
-    ) -> None:
-        self.engine, self.path = engine, path
-        self.dim, self.scales = engine.info.dim, engine.info.scales
-        self.ruler = Ruler(gauge, why or "the gallery was opened without one", self.scales)
 
     @classmethod
     def create(
@@ -117,19 +101,6 @@ class Gallery:
         source = absolute(model) if isinstance(model, (str, Path)) else settings.model_folder
         return cls(engine, folder, *gauge_of(source, settings.model))
 
-    @property
-    def info(self) -> GalleryInfo:
-        """What the gallery is."""
-        return self.engine.info
-
-    @property
-    def gauge(self) -> "Gauge | None":
-        """The gauge that probabilities are read by."""
-        return self.ruler.gauge
-
-    def __len__(self) -> int:
-        return self.engine.info.count
-
     def __enter__(self) -> Self:
         return self
 
@@ -169,7 +140,7 @@ class Gallery:
         batch = min(batch, 1_000_000)
         report = AddReport()
         try:
-            for columns in self._batches(items, ids, vectors, labels, metadata, batch):
+            for columns in in_columns(items, ids, vectors, labels, metadata, batch, self.dim, self.scales):
                 report += self.engine.upsert(columns)
         finally:
             if report.added or report.updated:
@@ -201,132 +172,62 @@ class Gallery:
                 labels=item.labels if labels is None else dict(labels),
                 metadata=item.metadata if metadata is None else dict(metadata),
             )
-            digests = [self.engine.digest(id)]
+            digests = self.engine.digests([id])
             self.engine.upsert(batch_of_items([item], self.dim, self.scales, digests))
         return item
 
-    def get(self, id: str, payload: bool = True) -> Item | None:
-        """Return an item, or None; with its thumbnail and bytes if `payload`."""
-        return self.engine.get([check_id(id)], payload)[0]
-
-    def items(
-        self, after: str | None = None, limit: int | None = None, where: Mapping[str, Any] | None = None
-    ) -> Iterator[Item]:
-        """Yield items without thumbnails and bytes, in the order of their ids.
-
-        Args:
-            after: an id; those behind it come.
-            limit: how many at most.
-            where: see `search`.
-        """
-        if limit is not None and limit < 0:
-            raise InputError(f"limit must be 0 or more; got {limit}")
-        return self.engine.scan(after, limit, parse_where(where))
-
-    def search(
+    def add_manifest(
         self,
-        query: Any,
-        k: int = 10,
-        scale: str | None = None,
-        min_probability: float | None = None,
-        where: Mapping[str, Any] | None = None,
-        exclude: Iterable[str] | None = None,
-    ) -> Any:
-        """Return the k most similar items, best first; equal ones in the order in which they were added.
+        embedder: "Embedder",
+        manifest: "Manifest",
+        batch_size: int = 256,
+        progress: str | None = None,
+        store_pictures: bool = False,
+        skip_damaged: bool = False,
+    ) -> AddReport:
+        """Embed the pictures of a manifest and add them: their paths are the ids, with labels and thumbnails.
+
+        Pictures whose file and labels are as they were are not embedded again, so an interrupted call is
+        simply made again.
 
         Args:
-            query: (D,) vector, or (Q, D).
-            k: how many at most.
-            scale: where `min_probability` holds.
-            min_probability: leave out what is less likely of the query's class at that scale, by the gauge.
-            where: conditions that all must hold: `{"middle": "a", "price": {"lt": 3}, "kind": {"in": […]}}`.
-                Fields are scales, `id` and names of metadata; operators eq, ne, lt, le, gt, ge, in, not_in.
-            exclude: ids to leave out.
-
-        Returns:
-            A list of hits; for (Q, D) a list of such lists.
+            embedder: the model that the gallery is made with.
+            manifest: the pictures; its scales are some of the gallery's.
+            batch_size: pictures embedded at a time.
+            progress: what a progress bar on stderr says; None: no bar.
+            store_pictures: keep the pictures' files in the gallery, too.
+            skip_damaged: leave pictures out that cannot be opened, and report them; else they are an error.
 
         Raises:
-            InputError: an argument is not understood, or there is no gauge to read probabilities by.
+            OtherModelError: the gallery was made with another model.
+            ImageError: a picture cannot be opened; earlier batches are stored.
+            InputError: scales or folder do not fit the gallery.
         """
-        queries, single = query_rows(query, self.dim)
-        least = self.ruler.least(scale, min_probability)
-        found = nearest(self.engine, queries, k, parse_where(where), exclude, least)
-        lists = [hits_of(one, self.ruler) for one in found]
-        return lists[0] if single else lists
+        from dyml.index.pictures import add_pictures
 
-    def range(
-        self,
-        query: Any,
-        scale: str | None = None,
-        min_probability: float | None = None,
-        min_similarity: float | None = None,
-        where: Mapping[str, Any] | None = None,
-    ) -> list[Hit]:
-        """Return every item that is similar enough, best first; complete, however many there are.
+        return add_pictures(self, embedder, manifest, batch_size, progress, store_pictures, skip_damaged)
+
+    def build_map(self, most: int = MOST_POINTS, tsne: int = MOST_TSNE, seed: int = 0) -> str:
+        """Place the items, or an even sample of them, on a plane, and store it; return how: t-SNE or PCA.
 
         Args:
-            query: (D,) vector.
-            scale: where `min_probability` holds. Alone: whatever is likelier the same there than not.
-            min_probability: of being of the query's class at that scale, by the gauge.
-            min_similarity: a cosine, instead; met to within rounding (1e-6).
-            where: see `search`.
-
-        Raises:
-            InputError: as for `search`; or nothing says what is similar enough.
+            most: items on the map.
+            tsne: up to how many of them t-SNE is used, which takes some minutes for 20,000; else two
+                principal axes.
+            seed: of the sample and of t-SNE; the same items give the same map.
         """
-        queries, single = query_rows(query, self.dim)
-        if not single:
-            raise InputError(f"range takes one query ({self.dim},); got {queries.shape}")
-        if scale is not None and min_probability is None and min_similarity is None:
-            min_probability = 0.5
-        least = self.ruler.least(scale, min_probability)
-        if min_similarity is not None:
-            if not -1 <= min_similarity <= 1:
-                raise InputError(f"min_similarity must be a cosine, −1 to 1; got {min_similarity!r}")
-            least = max(float(min_similarity), -1.0 if least is None else least)
-        if least is None:
-            raise InputError("range needs a scale (with min_probability), or min_similarity")
-        return hits_of(self.engine.range(queries[0], least, parse_where(where)), self.ruler)
+        return build_map(self.engine, self.path, most, tsne, seed)
 
-    def groups(
-        self,
-        query: Any,
-        scale: str,
-        k: int = 10,
-        per_class: int = 1,
-        min_probability: float | None = None,
-        where: Mapping[str, Any] | None = None,
-        exclude: Iterable[str] | None = None,
-    ) -> list[Group]:
-        """Return the k classes that have the best hits, each with its best hits.
+    def map_points(self) -> "tuple[list[str], Floats, Floats]":
+        """Return the map: ids, and where they are, x and y, of the items that are still there.
 
-        Args:
-            query: (D,) vector.
-            scale: of the classes; items without a class there are left out.
-            k: classes at most.
-            per_class: hits at most in each.
-            min_probability, where, exclude: see `search`.
+        Without a stored map, two principal axes of a sample.
         """
-        queries, _ = query_rows(query, self.dim)
-        self.ruler.check_scale(scale)
-        least = self.ruler.least(scale, min_probability)
-        return grouped(
-            self.engine, queries[:1], scale, k, per_class, parse_where(where), exclude, least, self.ruler
-        )
+        return map_points(self.engine, self.path)
 
-    def explain(self, query: Any, id: str) -> Explanation:
-        """Say why an item is near a query, or far: similarity, rank, and every scale's probability and label.
-
-        Raises:
-            InputError: there is no such item.
-        """
-        queries, _ = query_rows(query, self.dim)
-        return explained(self.engine, queries[0], self._there(id), self.ruler)
-
-    def taxonomy(self) -> dict[str, list[ClassCount]]:
-        """Return the classes at every scale by name, with their parents and counts."""
-        return self.engine.classes()
+    def optimize(self) -> None:
+        """Merge small files, remove old ones, and write the index anew; worth while after many changes."""
+        self.engine.optimize()
 
     def refresh(self) -> None:
         """See at once what other processes wrote; searches do so by themselves within a second."""
@@ -335,35 +236,3 @@ class Gallery:
     def close(self) -> None:
         """Let go of files and memory; the gallery opens them again if it is used."""
         self.engine.close()
-
-    def _there(self, id: str, payload: bool = False) -> Item:
-        item = self.get(id, payload)
-        if item is None:
-            raise InputError(f"no item {id!r} in the gallery {self.path}")
-        return item
-
-    def _batches(
-        self, items: Any, ids: Any, vectors: Any, labels: Any, metadata: Any, size: int
-    ) -> Iterator[Any]:
-        if items is not None:
-            if any(value is not None for value in (ids, vectors, labels, metadata)):
-                raise InputError("add takes items, or columns (ids, vectors, labels, metadata), not both")
-            for part in in_batches(items, size):
-                yield batch_of_items(part, self.dim, self.scales)
-            return
-        if ids is None or vectors is None:
-            raise InputError("add needs items, or ids and vectors")
-        count = len(ids)
-        for name, column in (("vectors", vectors), ("metadata", metadata), *(labels or {}).items()):
-            if column is not None and len(column) != count:
-                raise InputError(f"there are {count:,} ids and {len(column):,} rows of {name}")
-        for start in range(0, count, size):
-            here = slice(start, start + size)
-            yield batch_of_arrays(
-                ids[here],
-                vectors[here],
-                None if labels is None else {scale: column[here] for scale, column in labels.items()},
-                None if metadata is None else metadata[here],
-                self.dim,
-                self.scales,
-            )

@@ -105,15 +105,26 @@ class Explanation:
 
 @dataclass(frozen=True)
 class AddReport:
-    """What became of the items that were added; the three sum to their number."""
+    """What became of the items that were added; the first three sum to their number.
+
+    Attributes:
+        added: were not there.
+        updated: were there, and other.
+        unchanged: were there.
+        skipped: what is wrong with pictures that were left out since they cannot be opened.
+    """
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    skipped: tuple[str, ...] = ()
 
     def __add__(self, other: "AddReport") -> "AddReport":
         return AddReport(
-            self.added + other.added, self.updated + other.updated, self.unchanged + other.unchanged
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.skipped + other.skipped,
         )
 
 

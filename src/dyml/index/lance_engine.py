@@ -9,6 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dyml.errors import RunError
 from dyml.index.batches import Batch
@@ -20,7 +23,7 @@ from dyml.index.loading import load
 from dyml.index.locks import writer_lock
 from dyml.index.reading import class_counts, found_at, items_at
 from dyml.index.rows import Rows, first_line
-from dyml.index.settings import Settings, read_settings
+from dyml.index.settings import Settings, read_settings, write_settings
 from dyml.index.snapshot import Snapshot
 from dyml.index.writing import write_index
 
@@ -106,14 +109,39 @@ class LanceEngine:
         items = iter(items_at(snapshot, there, pixels))
         return [None if place is None else next(items) for place in places]
 
-    def digest(self, id: str) -> str | None:
-        """Return what changes with an item's picture; None without one."""
+    def digests(self, ids: Sequence[str]) -> list[str | None]:
+        """Return what changes with the items' pictures; None without one."""
         snapshot = self.snapshot
-        place = snapshot.find([id])[0]
-        if place is None:
-            return None
-        part, rows, _ = snapshot.split(np.array([place], np.int64))[0]
-        return part.digests[int(rows[0])].as_py()
+        places = [-1 if place is None else place for place in snapshot.find(ids)]
+        found: list[str | None] = [None] * len(ids)
+        for part, rows, here in snapshot.split(np.array(places, np.int64)):
+            for place, row in zip(here.tolist(), rows.tolist()):
+                found[place] = part.digests[row].as_py() if row >= 0 else None
+        return found
+
+    def present(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which ids are there."""
+        return self.snapshot.find_many(pa.array(ids, pa.string())) >= 0
+
+    def sample(self, most: int, seed: int) -> tuple[list[str], Floats]:
+        """Return ids and vectors of all items, or of an even sample, the same for the same items."""
+        snapshot = self.snapshot
+        places = np.sort(snapshot.by_id(None, ()))
+        if len(places) > most:
+            places = np.sort(np.random.default_rng(seed).choice(places, most, replace=False))
+        items = items_at(snapshot, places, None)
+        vectors = [item.vector for item in items if item.vector is not None]
+        table = np.stack(vectors) if vectors else np.empty((0, self.settings.dim), np.float32)
+        return [item.id for item in items], table
+
+    def set_origin(self, root: str | None, model: str | None) -> None:
+        """Remember the pictures' folder and the model's digest, where there are none yet."""
+        with self.writing():
+            old = read_settings(self.folder)
+            new = old.model_copy(update={"root": old.root or root, "model": old.model or model})
+            if new != old:
+                write_settings(self.folder, new)
+            self.settings = new
 
     def scan(self, after: str | None, limit: int | None, where: Where) -> Iterator[Item]:
         """Yield items without thumbnails and bytes, in the order of their ids, behind the id `after`."""
@@ -230,8 +258,6 @@ class LanceEngine:
 
     @staticmethod
     def _is_pending(ids: object, pending: object) -> bool:
-        import pyarrow.compute as pc
-
         return bool(pc.any(pc.is_in(pending, value_set=ids)).as_py())
 
     @contextmanager

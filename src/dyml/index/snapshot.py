@@ -133,7 +133,7 @@ class Snapshot:
 
     def split(self, places: Rows) -> list[tuple[Part, Rows, Rows]]:
         """Return for each part that has some of the places: the part, its rows, and where they stood."""
-        if len(self.parts) == 1:
+        if len(self.parts) == 1 and (not len(places) or places.min() >= 0):
             return [(self.parts[0], places, np.arange(len(places)))]
         found = []
         for start, part in zip(self.starts, self.parts):
