@@ -5,10 +5,13 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dyml.data.table import Table, encode
+from dyml.data.table import Table
+from dyml.data.text_column import TextColumn
+from dyml.data.text_hash import repeated
 from dyml.errors import ManifestError, shortened, suggest
 
 Ints = NDArray[np.int64]
@@ -56,12 +59,12 @@ def checked_labels(table: Table, name: str) -> tuple[list[str], Ints]:
     Raises:
         ManifestError: a label is blank or has blanks around it.
     """
-    names, codes = encode(table.text(name))
+    names, codes = table.coded(name)
     _refuse_blanks(table, name, names, codes)
     return names, codes
 
 
-def checked_split(table: Table) -> list[str] | None:
+def checked_split(table: Table) -> TextColumn | None:
     """Return each row's split name, or None where there is no split column.
 
     Raises:
@@ -69,35 +72,42 @@ def checked_split(table: Table) -> list[str] | None:
     """
     if "split" not in table.names:
         return None
-    names, codes = encode(table.text("split"))
+    names, codes = table.coded("split")
     _refuse_blanks(table, "split", names, codes)
-    split: list[str] = np.array(names, dtype=object)[codes].tolist()
-    return split
+    return TextColumn.coded(names, codes)
 
 
-def checked_paths(table: Table) -> list[str]:
+def checked_paths(table: Table) -> TextColumn:
     """Return the paths as they stand in the file.
 
     Raises:
         ManifestError: a path is blank, absolute, leaves the folder, has backslashes, or comes twice.
     """
-    text = table.text("path").fill_null("")
-    paths: list[str] = text.to_numpy(zero_copy_only=False).tolist()
-    blank = np.flatnonzero(pc.equal(pc.utf8_length(text), 0).to_numpy(zero_copy_only=False))
+    text = table.text("path")
+    if text.null_count:  # without this, Arrow copies them all
+        text = text.fill_null("")
+    blank = np.flatnonzero(pc.equal(pc.binary_length(text), 0).to_numpy(zero_copy_only=False))
     if len(blank):
         raise ManifestError(
             f"{table.file}: {table.rows(blank)}: the path is blank. Fill it in or remove the row."
         )
-    odd = np.flatnonzero(pc.match_substring_regex(text, _ODD).to_numpy(zero_copy_only=False))
-    plain = paths.copy() if len(odd) else paths
-    for index in odd:
-        reason = _refusal(paths[index])
-        if reason:
-            raise ManifestError(f"{table.file}: {table.rows([int(index)])}: path {paths[index]!r} {reason}")
-        plain[index] = posixpath.normpath(paths[index])
-    if len(set(plain)) < len(plain):
-        raise ManifestError(_repeated(table, plain))
-    return paths
+    odd = pc.match_substring_regex(text, _ODD)
+    plain = text
+    if pc.any(odd).as_py():
+        changed = []
+        for index in np.flatnonzero(odd.to_numpy(zero_copy_only=False)).tolist():
+            path = text[index].as_py()
+            reason = _refusal(path)
+            if reason:
+                raise ManifestError(f"{table.file}: {table.rows([index])}: path {path!r} {reason}")
+            changed.append(posixpath.normpath(path))
+        plain = pc.replace_with_mask(text, odd, pa.array(changed, pa.large_string()))
+    suspects = repeated(plain)
+    if len(suspects):
+        twice = _repeated(table, suspects.tolist(), plain.take(pa.array(suspects)).to_pylist())
+        if twice:
+            raise ManifestError(twice)
+    return TextColumn(text)
 
 
 def nesting_rows(labels: Ints) -> list[int]:
@@ -151,12 +161,14 @@ def _refusal(path: str) -> str:
     return ""
 
 
-def _repeated(table: Table, plain: list[str]) -> str:
-    first: dict[str, int] = {}
-    twice: dict[str, list[int]] = {}
-    for index, path in enumerate(plain):
-        if first.setdefault(path, index) != index:
-            twice.setdefault(path, [first[path]]).append(index)
+def _repeated(table: Table, places: list[int], plain: list[str]) -> str:
+    """Return the complaint about paths that come more than once; an empty text where none does."""
+    where: dict[str, list[int]] = {}
+    for place, path in zip(places, plain):
+        where.setdefault(path, []).append(place)
+    twice = {path: rows for path, rows in where.items() if len(rows) > 1}
+    if not twice:
+        return ""
     cases = "; ".join(f"{path!r} in {table.rows(rows)}" for path, rows in list(twice.items())[:3])
     more = f"; and {len(twice) - 3:,} more paths" if len(twice) > 3 else ""
     return f"{table.file}: paths come more than once: {cases}{more}. Keep one row a picture."

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from dyml.data.channels import STORED, ChannelOrder
 from dyml.data.columns import checked_labels, checked_paths, checked_split, chosen_scales, nesting_rows
 from dyml.data.table import Table, read_table, write_table
+from dyml.data.text_column import TextColumn
 from dyml.errors import ManifestError, TaxonomyError, shortened, suggest
 from dyml.taxonomy import Taxonomy
 
@@ -32,6 +33,9 @@ _USUAL_SPLITS = ("train", "val", "test")
 class Manifest:
     """A checked manifest; make one with `read_manifest`.
 
+    Paths and split names read as lists and lie in Arrow columns, whatever sequences they are given as, so
+    that millions of rows cost no Python object each.
+
     Attributes:
         root: the folder that `paths` are relative to.
         paths: N relative paths with `/`, as they stand in the file.
@@ -42,11 +46,17 @@ class Manifest:
     """
 
     root: Path
-    paths: list[str]
+    paths: Sequence[str]
     labels: Ints
-    split: list[str] | None
+    split: Sequence[str] | None
     taxonomy: Taxonomy
     channel_order: ChannelOrder = STORED
+
+    def __post_init__(self) -> None:
+        """Keep the texts in columns."""
+        object.__setattr__(self, "paths", TextColumn.of(self.paths))
+        if self.split is not None:
+            object.__setattr__(self, "split", TextColumn.of(self.split))
 
     @property
     def scales(self) -> tuple[str, ...]:
@@ -59,7 +69,7 @@ class Manifest:
     @cached_property
     def splits(self) -> tuple[str, ...]:
         """The split names that occur: train, val, test first, then the others by name."""
-        present = set(self.split or ())
+        present = set() if self.split is None else set(TextColumn.of(self.split).distinct())
         usual = [name for name in _USUAL_SPLITS if name in present]
         return (*usual, *sorted(present.difference(usual)))
 
@@ -78,7 +88,7 @@ class Manifest:
                 f"the manifest in {self.root} has no split column, so there is no split {split!r}. "
                 f"`dyml data split {self.root}` adds an open-set one."
             )
-        rows = np.array(self.split, dtype=object) == split
+        rows = TextColumn.of(self.split).equals(split)
         if not rows.any():
             raise ManifestError(
                 f"the manifest in {self.root} has no rows of split {split!r}; its splits are "
@@ -111,8 +121,9 @@ class Manifest:
             used = np.bincount(labels[:, m], minlength=len(column_names)) > 0
             labels[:, m] = (np.cumsum(used) - 1)[labels[:, m]]
             kept_names.append([column_names[i] for i in np.flatnonzero(used)])
-        split = None if self.split is None else np.array(self.split, dtype=object)[rows].tolist()
-        paths = np.array(self.paths, dtype=object)[rows].tolist()
+        rows = rows + (rows < 0) * len(self)  # Arrow does not count from the end
+        split = None if self.split is None else TextColumn.of(self.split).take(rows)
+        paths = TextColumn.of(self.paths).take(rows)
         tree = tree_of(labels, self.scales, kept_names)
         return Manifest(self.root, paths, labels, split, tree, self.channel_order)
 
@@ -136,10 +147,12 @@ def read_manifest(
         ManifestError: the file cannot be read as a manifest; the text names the file, the rows and the mend.
         TaxonomyError: the labels do not nest.
     """
-    table = read_table(find_manifest(path))
+    table = read_table(find_manifest(path), coded=True)
     if "path" not in table.names:
         raise ManifestError(_no_path_column(table))
     paths = checked_paths(table)
+    table = table.without("path")  # their text is the most of it, and now here twice
+    pa.default_memory_pool().release_unused()
     split = checked_split(table) if use_split else None
     columns = {name: checked_labels(table, name) for name in chosen_scales(table, scales)}
     order = (
@@ -147,9 +160,13 @@ def read_manifest(
         if scales is not None
         else _fine_to_coarse(table, {k: len(v[0]) for k, v in columns.items()})
     )
-    labels = np.stack([columns[name][1] for name in order], axis=1)
+    labels = np.empty((len(table), len(order)), dtype=np.int64)
+    for m, name in enumerate(order):
+        labels[:, m] = columns[name][1]
+    names = [columns[name][0] for name in order]
+    del columns
     try:
-        taxonomy = tree_of(labels, order, [columns[name][0] for name in order])
+        taxonomy = tree_of(labels, order, names)
     except TaxonomyError as error:
         raise TaxonomyError(_not_nesting(table, labels, order, scales is None, error)) from error
     return Manifest(table.file.parent if root is None else Path(root), paths, labels, split, taxonomy)
@@ -172,7 +189,10 @@ def write_manifest(columns: Mapping[str, Sequence[str]], target: str | Path) -> 
     if len(set(lengths.values())) > 1:
         raise ManifestError(f"{target}: columns of a manifest must have one length; got {lengths}")
     arrays = {
-        name: pa.array(np.asarray(values, dtype=object).astype(str)) for name, values in columns.items()
+        name: values.values
+        if isinstance(values, TextColumn)
+        else pa.array(np.asarray(values, dtype=object).astype(str))
+        for name, values in columns.items()
     }
     write_table(pa.table(arrays), Path(target))
 
@@ -206,7 +226,7 @@ def tree_of(labels: Ints, scales: Sequence[str], names: Sequence[Sequence[str]])
     """
     lineage = np.zeros((len(names[0]), labels.shape[1]), dtype=np.int64)
     lineage[labels[:, 0]] = labels
-    agree = bool((lineage[labels[:, 0]] == labels).all())
+    agree = all(bool((lineage[labels[:, 0], m] == labels[:, m]).all()) for m in range(1, labels.shape[1]))
     return Taxonomy.from_labels(lineage if agree else labels, scales, names)
 
 

@@ -23,6 +23,8 @@ from dyml.files import atomic_path
 # Written by pandas beside the columns when an index is kept; it is never the user's own.
 _PANDAS_INDEX = "__index_level_"
 _BOM = b"\xef\xbb\xbf"
+_PATH = "path"  # hardly repeats, so a dictionary would only cost
+_BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Table:
     def __len__(self) -> int:
         return int(self.columns.num_rows)
 
+    def without(self, name: str) -> "Table":
+        """Return the table without one column."""
+        return Table(self.file, self.columns.drop_columns([name]))
+
     def text(self, name: str) -> pa.Array:
         """Return a column as one Arrow array of text; integers become their decimal text.
 
@@ -53,10 +59,7 @@ class Table:
         """
         kind = self.columns.schema.field(name).type
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-        is_text = (
-            pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_string_view(inner)
-        )
-        if not (is_text or pa.types.is_integer(inner) or pa.types.is_null(inner)):
+        if not (_is_text(inner) or pa.types.is_integer(inner) or pa.types.is_null(inner)):
             raise ManifestError(
                 f"{self.file}: column {name!r} holds {inner} values; it must hold text or integers. "
                 f"Convert it, or name the columns that are scales (--scales fine,middle,coarse)."
@@ -65,6 +68,21 @@ class Table:
         if pa.types.is_dictionary(kind):
             column = column.cast(inner)
         return column.cast(pa.large_string()).combine_chunks()
+
+    def coded(self, name: str) -> tuple[list[str], np.ndarray]:
+        """Return the distinct values of a column, sorted, and each row's position in them, as `encode` does.
+
+        Columns that were read as dictionaries are numbered without making their text.
+        """
+        column = self.columns.column(name)
+        if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+            return encode(self.text(name))
+        column = column.unify_dictionaries().combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            column = column.chunk(0)
+        names = ["" if value is None else value for value in column.dictionary.to_pylist()]
+        codes = column.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+        return _sorted_names([*names, ""], codes)
 
     def rows(self, indices: Iterable[int], most: int = 5) -> str:
         """Name rows for a message: `row 7` or `rows 7, 9, 12 and 4 more`.
@@ -82,6 +100,9 @@ def row_numbers(file: Path, indices: Iterable[int]) -> list[int]:
     """Return the row numbers of 0-based positions in a table file, as an editor shows them."""
     if file.suffix.lower() != ".csv":
         return [int(index) + 1 for index in indices]
+    indices = list(indices)
+    if not indices:
+        return []
     # Blank lines and quoted line breaks make a row's line differ from its position: only a reader knows.
     try:
         starts = [number for number, _ in _records(file.read_bytes().decode("utf-8-sig"))]
@@ -90,8 +111,13 @@ def row_numbers(file: Path, indices: Iterable[int]) -> list[int]:
     return [starts[int(index) + 1] for index in indices]
 
 
-def read_table(file: Path) -> Table:
+def read_table(file: Path, coded: bool = False) -> Table:
     """Read a `.csv` (UTF-8, comma) or `.parquet` file.
+
+    Args:
+        file: the table.
+        coded: read columns of text but `path` as dictionaries, which takes little memory where few values
+            repeat; `Table.coded` numbers them.
 
     Raises:
         ManifestError: the file is missing, empty, not UTF-8, of another kind, or its rows differ in length.
@@ -102,13 +128,14 @@ def read_table(file: Path) -> Table:
             raise ManifestError(f"{file}: no such file or folder. Correct the path.")
         raise ManifestError(f"{file}: a manifest is a .csv or a .parquet file, and its name must end so")
     try:
-        columns = _read_csv(file) if suffix == ".csv" else _read_parquet(file)
+        columns = _read_csv(file, coded) if suffix == ".csv" else _read_parquet(file, coded)
     except FileNotFoundError as error:
         raise ManifestError(
             f"no manifest {file}. `dyml data scan FOLDER` makes one from nested folders."
         ) from error
     except OSError as error:
         raise ManifestError(f"{file}: cannot be read: {error.strerror or error}") from error
+    pa.default_memory_pool().release_unused()  # what the reading threads had
     if columns.num_rows == 0:
         raise ManifestError(f"{file}: no rows below the header; a manifest needs one row a picture")
     return Table(file, columns)
@@ -147,30 +174,35 @@ def _csv_values(columns: pa.Table, name: str, target: Path) -> list[object]:
     return values
 
 
-def _read_parquet(file: Path) -> pa.Table:
+def _read_parquet(file: Path, coded: bool) -> pa.Table:
     try:
-        columns = pa.parquet.ParquetFile(file).read()
+        schema = pa.parquet.read_schema(file) if coded else ()
+        repeating = [field.name for field in schema if field.name != _PATH and _is_text(field.type)]
+        columns = pa.parquet.ParquetFile(file, read_dictionary=repeating).read()
     except pa.ArrowException as error:
         raise ManifestError(f"{file}: not a Parquet file that can be read: {error}") from error
     return columns.select([name for name in columns.column_names if not name.startswith(_PANDAS_INDEX)])
 
 
-def _read_csv(file: Path) -> pa.Table:
-    data = file.read_bytes()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _read_csv(file: Path, coded: bool) -> pa.Table:
+    with file.open("rb") as stream:
+        head = stream.read(_BLOCK)
+        quoted = b'"' in head or any(b'"' in part for part in iter(lambda: stream.read(_BLOCK), b""))
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ManifestError(f"{file}: is UTF-16; save it as UTF-8 (in a spreadsheet: 'CSV UTF-8')")
-    header = _header(file, data)
+    header = _header(file, head)
+    repeating = pa.dictionary(pa.int32(), pa.string())
+    kinds = {name: repeating if coded and name != _PATH else pa.large_string() for name in header}
     try:
         return pa.csv.read_csv(
-            pa.BufferReader(data),
+            str(file),
+            read_options=pa.csv.ReadOptions(block_size=_BLOCK),
             # Without quotes no value can hold a line break, and blocks are then parsed in parallel.
-            parse_options=pa.csv.ParseOptions(newlines_in_values=b'"' in data),
-            convert_options=pa.csv.ConvertOptions(
-                column_types={name: pa.string() for name in header}, strings_can_be_null=False
-            ),
+            parse_options=pa.csv.ParseOptions(newlines_in_values=quoted),
+            convert_options=pa.csv.ConvertOptions(column_types=kinds, strings_can_be_null=False),
         )
     except pa.ArrowException as error:
-        raise _explained(file, data, header, error) from error
+        raise _explained(file, file.read_bytes(), header, error) from error
 
 
 def _header(file: Path, data: bytes) -> list[str]:
@@ -240,8 +272,19 @@ def encode(text: pa.Array) -> tuple[list[str], np.ndarray]:
     (['a', 'b'], [1, 0, 1])
     """
     encoded = text.fill_null("").dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return [names[i] for i in order], rank[encoded.indices.to_numpy(zero_copy_only=False)]
+    return _sorted_names(encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False))
+
+
+def _sorted_names(names: list[str], codes: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Number values anew: those that occur, each once, in sorted order."""
+    used = np.flatnonzero(np.bincount(codes, minlength=len(names))).tolist()
+    kept = sorted({names[i] for i in used})
+    place = {name: number for number, name in enumerate(kept)}
+    rank = np.zeros(len(names), dtype=np.int64)
+    rank[used] = [place[names[i]] for i in used]
+    return kept, rank[codes]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
