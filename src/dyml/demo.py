@@ -29,6 +29,7 @@ def run_demo(run: Path, epochs: int | None = None, console: Console | None = Non
     else:
         options = {} if epochs is None else {"train.epochs": epochs}
         outcome = train(load_config(shipped_config("glyphs"), options), run)
+    assert outcome.result is not None  # the glyphs have a test split
     console.print(comparison({**outcome.baselines, "trained": outcome.result}))
     console.print("\nThe trained embedder, scale by scale, in percent:\n")
     console.print(outcome.result.table(), highlight=False, soft_wrap=True)

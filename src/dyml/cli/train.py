@@ -70,5 +70,8 @@ def train(
         from dyml.training import train as train_run
 
         outcome = train_run(settings, run or Path("runs") / (file.stem if file else "glyphs"))
-    typer.echo(outcome.result.table())
-    typer.echo(f"\nmodel   {outcome.folder.model}\nreport  {outcome.folder.report}")
+    if outcome.result is not None:
+        typer.echo(outcome.result.table())
+    typer.echo(f"\nmodel   {outcome.folder.model}")
+    if outcome.folder.report.is_file():
+        typer.echo(f"report  {outcome.folder.report}")

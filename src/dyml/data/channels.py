@@ -4,9 +4,7 @@ A remark in the authors' loader says that the stored channels are reversed. Thei
 they are, and published results are theirs, so that is the default.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from PIL import Image
 
@@ -36,18 +34,6 @@ def swap_channels(picture: Image.Image) -> Image.Image:
     return Image.merge("RGB", (blue, green, red))
 
 
-def in_order(transform: Callable[[Any], Any], order: str) -> Callable[[Any], Any]:
-    """Return a transform of pictures that puts the channels in order first.
-
-    Args:
-        transform: from an RGB picture, such as `train_transform(…)` or `eval_transform(…)`.
-        order: stored or swapped.
-
-    Returns:
-        A callable that can be pickled if `transform` can: for `ImageDataset(manifest, …)`.
-    """
-    return transform if checked_order(order) == STORED else partial(_swapped, transform)
-
-
-def _swapped(transform: Callable[[Any], Any], picture: Image.Image) -> Any:
-    return transform(swap_channels(picture))
+def in_order(picture: Image.Image, order: ChannelOrder) -> Image.Image:
+    """Return an RGB picture as stored, or with red and blue swapped."""
+    return swap_channels(picture) if order == SWAPPED else picture

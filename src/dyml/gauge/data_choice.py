@@ -49,7 +49,7 @@ def choose_data(
         seed: of the halves.
 
     Raises:
-        RunError: the split is the one that was trained on, or its classes are too few to halve.
+        RunError: there is no split, it is the one that was trained on, or its classes are too few to halve.
         ManifestError: there is no such split.
     """
     trained = None if config is None else config.data.train
@@ -59,11 +59,17 @@ def choose_data(
             f"gauge fitted on them would promise too much. Name another split, or other pictures with --data."
         )
     test = TEST if config is None else config.data.test
-    if split is None:
+    if split is None and test is None:
+        raise RunError(
+            "the run has no test split to fit the gauge on: name a split that it was not trained on with "
+            "--split, or other pictures with --data"
+        )
+    if split is None and test is not None:
         validation = _validation_split(manifest, config, test)
         if validation is not None:
             return _two_splits(manifest, validation, test)
         split = test if manifest.split is not None else ALL
+    assert split is not None
     return _two_halves(manifest if split == ALL else manifest.only(split), split, seed)
 
 

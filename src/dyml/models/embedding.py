@@ -13,9 +13,11 @@ from rich.progress import track
 from torch import Tensor
 
 from dyml.data.augment import eval_transform
+from dyml.data.channels import SWAPPED
 from dyml.data.images import enough_pixels
 from dyml.data.manifest import Manifest
 from dyml.data.streaming import picture_batches
+from dyml.errors import InputError
 from dyml.models.embedder import Embedder
 
 
@@ -47,7 +49,7 @@ def embed_manifest(
     progress: str | None = None,
     transform: Callable[[Any], Tensor] | None = None,
 ) -> NDArray[np.float32]:
-    """Embed the pictures of a manifest, in its order.
+    """Embed the pictures of a manifest, in its order of rows and of colour channels.
 
     Args:
         embedder: says how pictures are brought to size, too.
@@ -61,11 +63,16 @@ def embed_manifest(
 
     Raises:
         ImageError: a picture cannot be opened; the text names its file.
+        InputError: the manifest's red and blue are swapped, but the embedder is for grey pictures.
     """
+    if manifest.channel_order == SWAPPED and embedder.channels != 3:
+        raise InputError("grey pictures have no red and blue to swap: use channel order 'stored'")
     transform = transform or eval_transform(embedder.image_size, embedder.channels, embedder.resize)
     batches: Iterable[Tensor] = picture_batches(
         manifest, transform, batch_size, embedder.channels, min_size=enough_pixels(embedder.resize)
     )
+    if manifest.channel_order == SWAPPED:
+        batches = (images.flip(1) for images in batches)
     if progress is not None and sys.stderr.isatty():
         total = math.ceil(len(manifest) / batch_size)
         batches = track(batches, progress, total=total, console=Console(stderr=True), transient=True)

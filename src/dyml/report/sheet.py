@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
+from dyml.data.channels import in_order
 from dyml.data.images import open_image
 from dyml.data.manifest import Manifest
 from dyml.errors import DymlError
@@ -36,7 +37,7 @@ def thumbnail(manifest: Manifest, row: int) -> str | None:
     Pictures of at most 64 pixels are kept as they are, without loss.
     """
     try:
-        picture = open_image(manifest.full_path(row), min_size=_PIXELS)
+        picture = in_order(open_image(manifest.full_path(row), min_size=_PIXELS), manifest.channel_order)
     except (DymlError, OSError, ValueError):
         return None
     side = min(*picture.size, _PIXELS)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image, ImageOps
 
+from dyml.data.channels import in_order
 from dyml.data.images import open_image
 from dyml.data.manifest import Manifest
 from dyml.errors import DymlError
@@ -134,7 +135,7 @@ def _picture(
 ) -> None:
     """Draw a square picture with a frame; one that cannot be opened is a grey square."""
     try:
-        opened = open_image(manifest.full_path(row), min_size=side)
+        opened = in_order(open_image(manifest.full_path(row), min_size=side), manifest.channel_order)
         picture = ImageOps.fit(opened, (side, side), Image.Resampling.LANCZOS)
     except (DymlError, OSError, ValueError):
         picture = Image.new("RGB", (side, side), "#e3e6ea")

@@ -1,6 +1,7 @@
 """The pictures of a run: the training batches by number of step, the test pictures in order."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dyml.data.augment import eval_transform, train_transform
+from dyml.data.channels import STORED, SWAPPED, ChannelOrder
 from dyml.data.dataset import MAX_BYTES, ImageDataset, RamDataset, collate, ram_bytes
 from dyml.data.glyphs import glyph_cache
 from dyml.data.images import enough_pixels
 from dyml.data.manifest import Manifest, read_manifest
+from dyml.data.official.opening import recorded_order
 from dyml.data.samplers import SeededBatches
 from dyml.data.streaming import picture_batches
 from dyml.errors import ConfigError
@@ -23,11 +26,31 @@ from dyml.training.config import Config, DataConfig
 def open_manifest(config: DataConfig) -> Manifest:
     """Read the manifest that a configuration names, or the built-in glyphs."""
     root = glyph_cache(config.size) if config.root is None else config.root
-    if config.manifest is None:
-        return read_manifest(root, config.scales)
     # A table given by its whole path lies elsewhere, as where the pictures cannot be written to.
-    elsewhere = root if Path(config.manifest).is_absolute() else None
-    return read_manifest(root / config.manifest, config.scales, elsewhere)
+    elsewhere = root if config.manifest is not None and Path(config.manifest).is_absolute() else None
+    manifest = read_manifest(root / (config.manifest or ""), config.scales, elsewhere)
+    return replace(manifest, channel_order=channel_order(config))
+
+
+def channel_order(config: DataConfig) -> ChannelOrder:
+    """Return how colours are to be read: as configured, else as chosen when an official set was converted.
+
+    Raises:
+        ConfigError: swapped, for grey pictures.
+    """
+    order = config.channel_order
+    if order is None:
+        order = STORED if config.root is None else recorded_order(*official_places(config))
+    if order == SWAPPED and config.channels == 1:
+        raise ConfigError("grey pictures have no red and blue to swap: set --data.channel_order stored")
+    return order
+
+
+def official_places(config: DataConfig) -> list[Path]:
+    """Return where the record of an official set's conversion, or the set itself, may lie."""
+    if config.root is None:
+        return []
+    return [(config.root / (config.manifest or "manifest.csv")).parent, config.root]
 
 
 class StepLoader(DataLoader):

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from dyml.data.channels import SWAPPED
 from dyml.data.manifest import Manifest, read_manifest
-from dyml.errors import RunError
+from dyml.data.official.opening import recorded_order
+from dyml.errors import ConfigError, RunError
 from dyml.files import write_json
 from dyml.metrics import Result, evaluate
 from dyml.metrics.storage import write_values
@@ -24,6 +27,7 @@ from dyml.training.build import build_embedder
 from dyml.training.config import Config
 from dyml.training.datamodule import PictureData, open_manifest
 from dyml.training.folder import RunFolder
+from dyml.training.official import judge_on_benchmark, own_benchmark, pair_benchmark
 from dyml.training.precision import fastest_device
 from dyml.training.settings import load_config
 
@@ -48,7 +52,8 @@ def judge_run(
         `baselines`.
     """
     manifest = data.test
-    vectors = _vectors(config, data, embedder, console, baselines)
+    assert manifest is not None
+    vectors = _vectors(config, data, manifest, embedder, console, baselines)
     results = {
         name: evaluate(v, manifest.labels, scales=manifest.scales, keep=name == TRAINED)
         for name, v in vectors.items()
@@ -92,6 +97,9 @@ def judge(
 ) -> Result:
     """Measure the embedder of a run or model folder, leave-one-out, on a split of a manifest.
 
+    Where the data are an official set with a query and a gallery set at each scale, and neither split nor
+    table is named, it is judged on these.
+
     Args:
         source: a run folder, a model folder, or `hub:NAME`.
         root: the folder of pictures; None: the run's own.
@@ -101,13 +109,30 @@ def judge(
         report: write an HTML report to this file.
 
     Raises:
-        RunError: there is no run or model, or no data is named.
+        RunError: there is no run or model, no data is named, or the run has no test split.
+        ConfigError: a report of what has no pictures labelled at all scales.
         ManifestError: the data cannot be read, or has no such split.
     """
     embedder, config = open_source(source)
     folder = RunFolder(Path(source))
+    benchmark = None
+    if root is not None and table is None and split is None and pair_benchmark(root):
+        benchmark = root
+    elif root is None and config is not None and split is None and config.data.test is None:
+        benchmark = own_benchmark(config)
+        if benchmark is None:
+            raise RunError(
+                f"{source} has no test split: name a split to judge with --split, `all` for every row"
+            )
+    if benchmark is not None:
+        if report is not None:
+            raise ConfigError(
+                "--report needs pictures labelled at all scales; this benchmark has none. Leave it out"
+            )
+        return judge_on_benchmark(embedder.to(fastest_device()), benchmark, config, batch_size)
     manifest = source_manifest(source, embedder, config, root, table)
-    wanted = split or (config.data.test if config is not None and manifest.split is not None else "all")
+    tested = config.data.test if config is not None and manifest.split is not None else None
+    wanted = split or tested or "all"
     if wanted != "all":
         manifest = manifest.only(wanted)
     embeddings = embed_manifest(embedder.to(fastest_device()), manifest, batch_size, "embedding")
@@ -167,7 +192,8 @@ def source_manifest(
         scales = config.data.scales if config is not None else None
         if scales is None and embedder.taxonomy is not None:
             scales = embedder.taxonomy.scales
-        return read_manifest(root if table is None else root / table, scales)
+        manifest = read_manifest(root if table is None else root / table, scales)
+        return replace(manifest, channel_order=recorded_order((root / (table or "")).parent, root))
     if config is None:
         raise RunError(f"{source} is a model without data: name a folder of pictures with --data")
     return open_manifest(config.data)
@@ -180,25 +206,32 @@ def raw_pixels(images: Tensor) -> NDArray[np.float32]:
 
 
 def _vectors(
-    config: Config, data: PictureData, embedder: Embedder, console: Console, baselines: bool
+    config: Config,
+    data: PictureData,
+    manifest: Manifest,
+    embedder: Embedder,
+    console: Console,
+    baselines: bool,
 ) -> dict[str, NDArray[np.float32]]:
     """Embed the test pictures, each decoded once, by the network, the same one untrained, and raw pixels."""
     ways: dict[str, Callable[[Tensor], NDArray[np.float32]]] = {
         TRAINED: lambda images: embed_batches(embedder, [images])
     }
     if baselines:
-        untrained = build_embedder(config, data.test.taxonomy).to(embedder.mean.device)
+        untrained = build_embedder(config, manifest.taxonomy).to(embedder.mean.device)
         ways["untrained"] = lambda images: embed_batches(untrained, [images])
         ways["raw pixels"] = raw_pixels
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in ways}
     for images in track(
         data.test_batches(),
         "embedding test pictures",
-        total=math.ceil(len(data.test) / config.eval.batch_size),
+        total=math.ceil(len(manifest) / config.eval.batch_size),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ):
+        if manifest.channel_order == SWAPPED:
+            images = images.flip(1)
         for name, way in ways.items():
             rows[name].append(way(images))
     return {name: np.concatenate(parts) for name, parts in rows.items()}

@@ -19,14 +19,16 @@ from rich.console import Console
 from dyml.errors import ConfigError, DymlError, Interrupted, shortened
 from dyml.files import write_json, write_text
 from dyml.metrics import Result
+from dyml.models import Embedder
 from dyml.training.build import build_embedder, build_loss, build_optimizer
 from dyml.training.checkpoints import AtomicCheckpointIO, AveragedWeights, Checkpoints, check_fingerprint
 from dyml.training.config import Config
 from dyml.training.curves import CurveLogger
-from dyml.training.datamodule import PictureData
+from dyml.training.datamodule import PictureData, channel_order
 from dyml.training.folder import RunFolder, describe_environment
 from dyml.training.judge import judge_run
 from dyml.training.module import EmbeddingModule, NotFinite
+from dyml.training.official import judge_run_on_benchmark, own_benchmark
 from dyml.training.precision import decide_precision
 from dyml.training.progress import ProgressLine
 from dyml.training.settings import dump_text, load_config
@@ -39,13 +41,13 @@ class Outcome:
 
     Attributes:
         folder: where everything lies.
-        result: the measures on the test split.
+        result: the measures on the test split, or on an official set's own benchmark; None without either.
         baselines: the same for what it is compared with.
         speed: training pictures a second, checkpoints included; None where nothing was left to train.
     """
 
     folder: RunFolder
-    result: Result
+    result: Result | None
     baselines: dict[str, Result]
     speed: float | None = None
 
@@ -71,7 +73,7 @@ def train(
     first = _is_first_process()  # on several devices every process comes here; the first one writes
     if first:
         folder.check_new()
-    config = decide_precision(config)
+    config = _decided(config)
     data, module = _parts(config)
     if first:
         write_text(folder.config, dump_text(config))
@@ -87,8 +89,14 @@ def resume(run: Path, console: Console | None = None, report: bool = True, basel
     """
     folder = RunFolder(run)
     folder.check_resumable()
-    config = decide_precision(load_config(folder.config))
+    config = _decided(load_config(folder.config))
     return _go(config, folder, *_parts(config), console, report, baselines)
+
+
+def _decided(config: Config) -> Config:
+    """Replace what is left to the machine and to the data by what they say, so that the run keeps to it."""
+    data = config.data.model_copy(update={"channel_order": channel_order(config.data)})
+    return decide_precision(config.model_copy(update={"data": data}))
 
 
 def _parts(config: Config) -> tuple[PictureData, EmbeddingModule]:
@@ -131,10 +139,31 @@ def _go(
         with _going_on(folder):
             module.embedder.save_pretrained(folder.model)
             module.embedder.to(device)  # Lightning moves it to the processor at the end
-            result, others = judge_run(config, folder, data, module.embedder, console, report, baselines)
+            result, others = _judge(config, folder, data, module.embedder, console, report, baselines)
     except KeyboardInterrupt as error:
         raise interrupted(folder.path) from error
     return Outcome(folder, result, others, speed)
+
+
+def _judge(
+    config: Config,
+    folder: RunFolder,
+    data: PictureData,
+    embedder: Embedder,
+    console: Console,
+    report: bool,
+    baselines: bool,
+) -> tuple[Result | None, dict[str, Result]]:
+    """Judge on the test split or an official set's own benchmark; not at all where there is neither."""
+    if data.test is not None:
+        return judge_run(config, folder, data, embedder, console, report, baselines)
+    benchmark = own_benchmark(config)
+    if benchmark is None:
+        console.print(
+            f"There is no test split: not judged. `dyml eval {folder.path} --split NAME` judges it."
+        )
+        return None, {}
+    return judge_run_on_benchmark(config, folder, embedder, benchmark), {}
 
 
 def _fit(

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dyml.data.builders.sizes_figure import sizes_figure
+from dyml.data.channels import in_order
 from dyml.data.check import ClassCount, class_counts, shared_classes, single_classes
 from dyml.data.images import open_image
 from dyml.data.manifest import Manifest
@@ -133,7 +134,7 @@ def _thumbnail(manifest: Manifest, row: int) -> str:
     labels = manifest.labels[row].tolist()
     names = escape(" · ".join(manifest.taxonomy.name(m, label) for m, label in enumerate(labels)), quote=True)
     try:
-        picture = open_image(manifest.full_path(row), min_size=_SIDE)
+        picture = in_order(open_image(manifest.full_path(row), min_size=_SIDE), manifest.channel_order)
     except ImageError:
         return f'<img alt="{names}: cannot be opened" title="{names}">'
     coded = io.BytesIO()

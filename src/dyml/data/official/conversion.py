@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dyml.data.manifest import write_manifest
 from dyml.data.channels import ChannelOrder, checked_order
+from dyml.data.manifest import write_manifest
 from dyml.data.official.layout import SETS
 from dyml.data.official.release import Release
 from dyml.data.official.sheet import write_sheet

@@ -1,17 +1,17 @@
 """Judge an embedder on an official set, under its published protocol."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dyml.data.augment import eval_transform
+from dyml.data.channels import checked_order
 from dyml.data.manifest import Manifest
-from dyml.data.channels import in_order
 from dyml.data.official.opening import open_official
 from dyml.data.official.pairs import Pair, evaluate_pairs
-from dyml.errors import InputError, ManifestError
+from dyml.errors import ManifestError
 from dyml.metrics import Result, evaluate
 from dyml.models import Embedder, embed_manifest
 
@@ -26,6 +26,7 @@ def judge_official(
     batch_size: int = 256,
     ks: Sequence[int] = (1, 5, 10, 20),
     progress: bool = True,
+    keep: bool = False,
 ) -> Result:
     """Measure an embedder on DyML-Vehicle, -Animal or -Product.
 
@@ -41,6 +42,7 @@ def judge_official(
         batch_size: pictures at a time.
         ks: the k of CMC@k.
         progress: show progress bars on stderr, where that is a terminal.
+        keep: keep the values of every query in `Result.per_query`.
 
     Raises:
         ManifestError: the folder is none of the sets, or a part is not there.
@@ -50,17 +52,16 @@ def judge_official(
     Source: Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
     """
     official = open_official(root, name, benchmark_only=True)
-    order = official.channels if channels is None else channels
-    if order == "swapped" and embedder.channels != 3:
-        raise InputError("grey pictures have no red and blue to swap: judge with channels 'stored'")
+    order = official.channels if channels is None else checked_order(channels)
     pairs = []
     for scales, manifest in official.benchmarks.items():
         what = f"embedding {official.name}: {', '.join(scales)}"
-        vectors = _embedded(embedder, manifest, order, batch_size, what if progress else None)
+        ordered = replace(manifest, channel_order=order)
+        vectors = embed_manifest(embedder, ordered, batch_size, what if progress else None)
         if len(scales) > 1:
-            return evaluate(vectors, manifest.labels, scales=scales, ks=ks, progress=progress)
+            return evaluate(vectors, manifest.labels, scales=scales, ks=ks, keep=keep, progress=progress)
         pairs.append(_pair(scales[0], manifest, vectors))
-    return evaluate_pairs(pairs, ks=ks, progress=progress)
+    return evaluate_pairs(pairs, ks=ks, keep=keep, progress=progress)
 
 
 def _pair(scale: str, manifest: Manifest, vectors: NDArray[np.float32]) -> Pair:
@@ -73,10 +74,3 @@ def _pair(scale: str, manifest: Manifest, vectors: NDArray[np.float32]) -> Pair:
         )
     labels = manifest.labels
     return Pair(scale, vectors[query], labels[query], vectors[gallery], labels[gallery])
-
-
-def _embedded(
-    embedder: Embedder, manifest: Manifest, order: str, batch_size: int, what: str | None
-) -> NDArray[np.float32]:
-    transform = in_order(eval_transform(embedder.image_size, embedder.channels, embedder.resize), order)
-    return embed_manifest(embedder, manifest, batch_size, what, transform)

@@ -1,12 +1,12 @@
 """Open an official set, converted or as released, as manifests in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dyml.data.channels import STORED, ChannelOrder
 from dyml.data.manifest import Manifest, read_manifest
-from dyml.data.channels import ChannelOrder
 from dyml.data.official.conversion import MARKER, read_converted
-from dyml.data.official.layout import SCALES
+from dyml.data.official.layout import SCALES, is_release
 from dyml.data.official.release import read_release
 from dyml.data.official.tables import TRAIN_MANIFEST, benchmark_manifest, manifest_of, manifest_tables
 from dyml.errors import ManifestError
@@ -46,6 +46,7 @@ def open_official(folder: str | Path, name: str | None = None, benchmark_only: b
         ManifestError: the folder is neither, is another set than `name`, or a part of the set is not there.
     """
     folder = Path(folder)
+    channels: ChannelOrder = STORED
     if (folder / MARKER).is_file():
         converted = read_converted(folder)
         if name not in (None, converted.name):
@@ -58,10 +59,10 @@ def open_official(folder: str | Path, name: str | None = None, benchmark_only: b
         root, set_name, channels = converted.root, converted.name, converted.channels
 
         def read(file: str, scales: Scales) -> Manifest:
-            return read_manifest(folder / file, scales, root)
+            return replace(read_manifest(folder / file, scales, root), channel_order=channels)
     else:
         release = read_release(folder, name)
-        root, set_name, channels = release.root, release.name, "stored"
+        root, set_name = release.root, release.name
         unread = [part for part in release.parts if part.name in release.faults]
         needed = [part for part in unread if part.split != "train" or not benchmark_only]
         if needed:
@@ -80,3 +81,22 @@ def open_official(folder: str | Path, name: str | None = None, benchmark_only: b
         (scale,): read(benchmark_manifest(scale), (scale,)) for scale in SCALES
     }
     return Official(set_name, root, channels, train, benchmarks)
+
+
+def official_folder(*folders: Path) -> Path | None:
+    """Return the first of some folders that `open_official` opens: manifests before a release; None if none.
+
+    A folder of manifests of one's own beside a release is taken for the release.
+    """
+    converted = [folder for folder in folders if (folder / MARKER).is_file()]
+    return next(iter(converted), None) or next((f for f in folders if is_release(f)), None)
+
+
+def recorded_order(*folders: Path) -> ChannelOrder:
+    """Return the channel order that was chosen at the conversion of a set; stored where none was converted.
+
+    Raises:
+        ManifestError: the record cannot be read.
+    """
+    found = official_folder(*folders)
+    return read_converted(found).channels if found and (found / MARKER).is_file() else STORED

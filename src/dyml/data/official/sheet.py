@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
+from dyml.data.channels import swap_channels
 from dyml.data.images import open_image
 from dyml.data.manifest import Manifest
-from dyml.data.channels import swap_channels
 from dyml.errors import ImageError
 from dyml.files import atomic_path
 
