@@ -14,7 +14,7 @@ SETS = ("glyphs", "grocery", "omniglot")
 BUILT_IN = "glyphs"
 
 PROXY_RATE = 1e-3
-"""The rate of proxies that begin 1 long, on every set; see `dyml.study.methods`."""
+"""The rate of proxies that begin 1 long, on the shipped sets; see `dyml.study.methods`."""
 
 BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
     # The shipped configurations as they are: 100 to 160 s a run on one core.
@@ -30,6 +30,10 @@ BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 ELSEWHERE: dict[str, dict[str, Any]] = {"full": {}, "short": {}, "trial": {"train.epochs": 1}}
 """The same for a set that is a configuration of the user's own."""
+
+
+DECIDED_BY_RUN = {"train.precision": "auto", "data.channel_order": None}
+"""Settings that a run writes down as it found them, where they have this value."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,9 @@ def study_config(chosen: StudySet, method: Method, seed: int, budget: str, threa
     options |= BUDGETS[budget].get(chosen.name, ELSEWHERE[budget])
     if chosen.root is not None:
         options["data.root"] = str(chosen.root)
-    options |= {"optim.proxy_lr": PROXY_RATE, "train.seed": seed, "train.threads": threads}
+    if chosen.name in SETS:
+        options["optim.proxy_lr"] = PROXY_RATE
+    options |= {"train.seed": seed, "train.threads": threads}
     options |= {**method.settings, **method.sets.get(chosen.name, {})}
     config = load_config(None, options)
     if config.data.test is None:
@@ -120,12 +126,11 @@ def differences(found: Config, wanted: Config) -> dict[str, tuple[Any, Any]]:
     """Return in what a run's settings differ from those wanted, by dotted name: (found, wanted).
 
     What changes no result is left aside: where pictures lie, threads, how often a checkpoint is written; and
-    the arithmetic where any will do.
+    what is wanted as the run decides it.
     """
-    aside = {"data.root", "train.threads", "train.checkpoint_minutes"}
-    if wanted.train.precision == "auto":
-        aside.add("train.precision")
     first, second = (_flat(config.model_dump(mode="json")) for config in (found, wanted))
+    aside = {"data.root", "train.threads", "train.checkpoint_minutes"}
+    aside |= {name for name, value in DECIDED_BY_RUN.items() if second.get(name) == value}
     return {
         name: (first.get(name), second.get(name))
         for name in sorted({**first, **second})

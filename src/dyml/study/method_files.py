@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dyml.errors import ConfigError, suggest
-from dyml.study.methods import SHIPPED, Method
+from dyml.study.methods import FAMILIES, SHIPPED, Method
 from dyml.training.settings import read_yaml
 
 KEYS = ("title", "loss", "settings", "sets", "library_proxies", "source", "family")
@@ -51,6 +51,8 @@ def _method(key: str, entry: Any, where: str) -> Method:
             raise ConfigError(f"{where}: `sets.{set_name}` must be a mapping of settings; got {settings!r}")
     if not isinstance(entry.get("library_proxies", False), bool):
         raise ConfigError(f"{where}: `library_proxies` must be true or false")
+    if entry.get("family", "own") not in FAMILIES:
+        raise ConfigError(f"{where}: `family` must be one of: {'; '.join(FAMILIES)}")
     return Method(
         key,
         str(entry.get("title", key)),

@@ -55,9 +55,12 @@ def about(tasks: Sequence[Task], budget: str) -> dict[str, Any]:
 
 
 def _proxy_rate(task: Task) -> str:
-    from dyml.study.budgets import PROXY_RATE
-
-    return f"{PROXY_RATE:g} × their length"
+    """Return the rate of proxies, as it is for those 1 long."""
+    config = task.config
+    rate = config.optim.proxy_lr or config.optim.lr
+    if task.method.library_proxies:
+        rate /= config.model.dim**0.5
+    return f"{rate:.3g} × their length"
 
 
 def _environments(tasks: Sequence[Task]) -> list[dict[str, Any]]:
