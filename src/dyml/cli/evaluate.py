@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dyml.cli.official_eval import OfficialRoot, judge_official_set
 from dyml.cli.options import SOURCE, BatchSize, DataFolder, ManifestName
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def evaluate(
         ),
     ] = None,
     batch_size: BatchSize = 256,
+    official: OfficialRoot = None,
     embeddings: Annotated[
         Path | None,
         typer.Option("--embeddings", help="Judge these instead: .npy, .npz, .parquet or .safetensors."),
@@ -106,8 +108,12 @@ def evaluate(
         _refuse(files, "goes with --embeddings alone")
         from dyml.training.judge import judge
 
-        judged = judge(source, data, manifest, split, batch_size, report)
+        if official is not None:
+            judged = judge_official_set(source, official, ours, batch_size)
+        else:
+            judged = judge(source, data, manifest, split, batch_size, report)
     else:
+        ours["--official"] = official
         _refuse({source or "": source, **ours}, "does not go with --embeddings: these are judged as they are")
         judged = _judge_files(
             embeddings,
