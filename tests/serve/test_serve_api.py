@@ -2,14 +2,16 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from serve_parts import DIM, SCALES, embedded, picture, tiny_embedder
+from serve_parts import DIM, SCALES, embedded, picture, tiny_app, tiny_embedder
 
 from dyml.gauge import Gauge
+from dyml.serve import Limits
 
 
 def test_an_uploaded_picture_finds_itself_first(client: TestClient) -> None:
@@ -216,3 +218,28 @@ def test_another_process_s_changes_are_seen(own_client: TestClient) -> None:
     own_client.portal.call(service.reading, service.overview.look)
     assert own_client.get("/v1/scales").json()["count"] == 14
     assert own_client.get("/v1/taxonomy").json()["classes"]["coarse"][0]["count"] == 2
+
+
+def test_the_map_shows_every_item_with_its_classes(own_client: TestClient) -> None:
+    told = own_client.get("/v1/map").json()
+    assert len(told["ids"]) == len(told["x"]) == len(told["y"]) == 24
+    assert len(set(zip(told["x"], told["y"]))) > 20
+    for place, item_id in enumerate(told["ids"]):
+        labels = own_client.get("/v1/items", params={"id": item_id}).json()["labels"]
+        assert {scale: told["names"][scale][told["labels"][scale][place]] for scale in SCALES} == labels
+    own_client.delete("/v1/items", params={"id": told["ids"][0]})
+    assert told["ids"][0] not in own_client.get("/v1/map").json()["ids"]
+
+
+def test_a_map_drawn_anew_is_shown(own_client: TestClient) -> None:
+    before = own_client.get("/v1/map")
+    own_client.app.state.service.gallery.build_map()
+    after = own_client.get("/v1/map")
+    assert before.headers["etag"] != after.headers["etag"]
+    assert sorted(before.json()["ids"]) == sorted(after.json()["ids"])
+
+
+def test_a_large_map_is_thinned(tmp_path: Path) -> None:
+    with TestClient(tiny_app(tmp_path / "gallery", limits=Limits(map_points=10))) as client:
+        told = client.get("/v1/map").json()
+        assert len(told["ids"]) == len(told["labels"]["fine"]) == 8

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from dyml.gauge import Gauge
 from dyml.index import Gallery
+from dyml.index.map import NAME as MAP
 from dyml.serve.limits import Limits
 
 CURVE = np.linspace(-1.0, 1.0, 401)
@@ -35,7 +36,7 @@ class Overview:
 
     def __init__(self, gallery: Gallery, limits: Limits) -> None:
         self._gallery, self._limits = gallery, limits
-        self._kept: dict[str, tuple[int, Made]] = {}
+        self._kept: dict[str, tuple[tuple[int, float], Made]] = {}
         self._lock = threading.Lock()
         self.info = gallery.info
 
@@ -54,10 +55,14 @@ class Overview:
 
     def map(self) -> Made:
         """Return the map."""
-        return self._of_version("map", lambda: map_body(self._gallery, self._limits.map_points))
+        try:  # a map that is drawn anew leaves the items' version as it is
+            drawn = (self._gallery.path / MAP).stat().st_mtime
+        except OSError:
+            drawn = 0.0
+        return self._of_version("map", lambda: map_body(self._gallery, self._limits.map_points), drawn)
 
-    def _of_version(self, name: str, make: Callable[[], dict[str, Any]]) -> Made:
-        version = self.info.version
+    def _of_version(self, name: str, make: Callable[[], dict[str, Any]], more: float = 0.0) -> Made:
+        version = (self.info.version, more)
         with self._lock:  # one thread makes it, others wait for that
             kept = self._kept.get(name)
             if kept is None or kept[0] != version:

@@ -1,5 +1,7 @@
 """Run the application until a signal ends it, and let it finish what it took."""
 
+import logging
+import os
 import re
 import signal
 import socket
@@ -37,8 +39,8 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal."""
         if self._end_at is not None:
-            self.should_exit = self.force_exit = True
-            return
+            log("ended by a second signal", logging.WARNING, signal=sig)
+            os._exit(128 + sig)  # threads that compute would be waited for otherwise
         self._service.draining = True
         wait = self._service.limits.drain_seconds if sig == signal.SIGTERM else 0.0
         self._end_at = time.monotonic() + wait
