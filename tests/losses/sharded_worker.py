@@ -1,6 +1,7 @@
 """What each process of the sharded tests does: compare with one process that holds all. Raises on failure."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch.nn.functional import normalize
 
 from dyml.errors import InputError
 from dyml.losses import CrossScaleLoss, ShardedCrossScaleLoss
+from dyml.losses import sharded as module
 from dyml.taxonomy import Taxonomy
 
 FINE = torch.arange(23)
@@ -73,6 +75,27 @@ def compare_all() -> None:
     compare(table, "any", {"scale": 1000.0})
 
 
+def drawn_table() -> Tensor:
+    """All proxies as they begin with a seed; rows are drawn a few at a time."""
+    taxonomy = Taxonomy.from_labels(TREES["three scales"], ("a", "b", "c"))
+    loss = ShardedCrossScaleLoss(taxonomy, 6)
+    loss.spread()
+    loss.seed = 7
+    loss.reset_parameters()
+    return loss.gather_proxies()
+
+
+with patch.object(module, "DRAWN", 5):
+    DRAWN_BY_ONE = drawn_table()  # torch.distributed has not begun
+
+
+def draw_all() -> None:
+    """What the proxies begin with does not depend on the number of processes; DRAWN must be 5."""
+    assert torch.equal(drawn_table(), DRAWN_BY_ONE)
+    assert len(DRAWN_BY_ONE.unique(dim=0)) == 23
+    assert 0.8 < DRAWN_BY_ONE.norm(dim=1).mean() < 1.1
+
+
 def refuse_all() -> None:
     """What is refused, in a process group that has begun."""
     rank, world, table = dist.get_rank(), dist.get_world_size(), TREES["three scales"]
@@ -94,9 +117,7 @@ def work(rank: int, world: int, meeting: str) -> None:
     try:
         compare_all()
         refuse_all()
-        torch.manual_seed(0)
-        taxonomy = Taxonomy.from_labels(TREES["three scales"], ("a", "b", "c"))
-        everything = ShardedCrossScaleLoss(taxonomy, 6).gather_proxies()
-        assert len(everything.unique(dim=0)) == 23, "processes drew the same proxies"
+        module.DRAWN = 5
+        draw_all()
     finally:
         dist.destroy_process_group()

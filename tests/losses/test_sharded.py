@@ -10,11 +10,13 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
-from sharded_worker import compare_all, refuse_all, work
+from sharded_worker import compare_all, draw_all, refuse_all, work
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from dyml.errors import InputError
-from dyml.losses import ShardedCrossScaleLoss
+from dyml.losses import CrossScaleLoss, ShardedCrossScaleLoss
+from dyml.losses import sharded as module
 from dyml.taxonomy import Taxonomy
 
 
@@ -53,7 +55,15 @@ class Threads:
 
 @pytest.mark.parametrize(
     ("world", "body"),
-    [(1, compare_all), (2, compare_all), (3, compare_all), (2, refuse_all), (3, refuse_all)],
+    [
+        (1, compare_all),
+        (2, compare_all),
+        (3, compare_all),
+        (2, refuse_all),
+        (3, refuse_all),
+        (1, draw_all),
+        (3, draw_all),
+    ],
 )
 def test_threads_together_are_as_one(
     world: int, body: Callable[[], None], monkeypatch: pytest.MonkeyPatch
@@ -64,6 +74,7 @@ def test_threads_together_are_as_one(
     monkeypatch.setattr(dist, "get_world_size", lambda group=None: world)
     monkeypatch.setattr(dist, "all_reduce", threads.all_reduce)
     monkeypatch.setattr(dist, "all_gather", threads.all_gather)
+    monkeypatch.setattr(module, "DRAWN", 5)
     threads.run(body)
 
 
@@ -73,7 +84,28 @@ def test_processes_together_are_as_one(world: int, tmp_path: Path) -> None:
     multiprocessing.spawn(work, (world, str(tmp_path / "meeting")), nprocs=world)
 
 
-def test_without_processes_it_says_what_to_do() -> None:
-    taxonomy = Taxonomy.from_labels(torch.arange(3)[:, None], ("fine",))
-    with pytest.raises(InputError, match=r"torch\.distributed has not begun: call"):
-        ShardedCrossScaleLoss(taxonomy, 6, margins=[0.1])
+def test_without_processes_one_holds_all() -> None:
+    torch.manual_seed(0)
+    taxonomy = Taxonomy.from_labels(torch.arange(6).view(6, 1) // torch.tensor([1, 2]), ("a", "b"))
+    loss = ShardedCrossScaleLoss(taxonomy, 6)
+    x, labels = (
+        normalize(torch.randn(4, 6), dim=1).requires_grad_(),
+        torch.tensor([[0, 0], [1, 0], [5, 2], [0, 0]]),
+    )
+    assert loss.proxies.is_meta
+    with pytest.raises(InputError, match=r"not spread over the processes yet: call spread\(\)"):
+        loss(x, labels)
+    with pytest.raises(InputError, match="not spread over the processes yet"):
+        loss.load_state_dict({"proxies": torch.zeros(6, 6)})
+    loss.spread()
+    proxies = loss.proxies
+    loss.spread()
+    assert loss.proxies is proxies
+    whole = CrossScaleLoss(taxonomy, 6)
+    whole.load_state_dict(loss.state_dict())
+    for a, b in zip(
+        torch.autograd.grad(loss(x, labels), [x, loss.proxies]),
+        torch.autograd.grad(whole(x, labels), [x, whole.proxies]),
+    ):
+        torch.testing.assert_close(a, b)
+    assert torch.equal(loss.gather_proxies(), loss.proxies)

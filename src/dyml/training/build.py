@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from dyml.data.manifest import Manifest
 from dyml.errors import ConfigError, InputError
 from dyml.imports import check_arguments, import_name
-from dyml.losses.protocols import TaughtLoss, sparse_parameters
+from dyml.losses.protocols import TaughtLoss, sharded_parts, sparse_parameters
 from dyml.models import Embedder
 from dyml.taxonomy import Taxonomy
 from dyml.training.config import Config, Named, OptimConfig
@@ -61,13 +61,24 @@ def build_loss(config: Config, taxonomy: Taxonomy) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed + 1)
         loss = make(config.loss, "loss", taxonomy=taxonomy, dim=config.model.dim)
-    if config.train.devices > 1 and sparse_parameters(loss):
+    if config.train.devices > 1:
+        _check_devices(config, loss)
+    return loss
+
+
+def _check_devices(config: Config, loss: nn.Module) -> None:
+    """Refuse what several devices cannot train together."""
+    if sparse_parameters(loss):
         raise ConfigError(
             f"loss: {config.loss.type} with sparse gradients trains on one device, not on "
             f"train.devices {config.train.devices}: set --loss.sparse false, or spread the classes over the "
             f"devices with dyml.losses.ShardedCrossScaleLoss"
         )
-    return loss
+    if sharded_parts(loss) and config.train.precision == "16-mixed":
+        raise ConfigError(
+            f"loss: {config.loss.type} does not train in train.precision 16-mixed on several devices: each "
+            f"would leave out other steps. Set --train.precision bf16-mixed or 32-true"
+        )
 
 
 def build_teacher(config: Config, embedder: Embedder, loss: nn.Module) -> Teacher | None:

@@ -7,15 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 from dyml.data.batch_augment import BatchAugment
 from dyml.data.channels import SWAPPED
 from dyml.errors import RunError
+from dyml.losses.protocols import sharded_parts
 from dyml.metrics import Result, evaluate
 from dyml.models import Embedder
 from dyml.training.build import BACKBONE, build_optimizer, build_teacher
 from dyml.training.config import Config
 from dyml.training.schedule import warmup_cosine
+from dyml.training.shards import gather_shards, sharded_names, share_shards
 
 Batch = tuple[Tensor, Tensor, Tensor]  # pictures uint8 (B, C, H, W), labels (B, L), rows (B,)
 
@@ -50,6 +53,21 @@ class EmbeddingModule(L.LightningModule):
         )
         self.last_validation: Result | None = None
         self._validated: list[tuple[Tensor, Tensor]] = []
+
+    def configure_model(self) -> None:
+        """Spread over the processes what the loss shares out among them, and let no one average it."""
+        for part in sharded_parts(self.loss).values():
+            part.spread()
+        if names := [f"loss.{name}" for name in sharded_names(self.loss)]:
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, names)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the whole of what is spread over the processes into the checkpoint; all of them come here."""
+        gather_shards(checkpoint, self.loss, self.trainer.optimizers)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take this process' share of it."""
+        share_shards(checkpoint, self.loss)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch.
