@@ -107,7 +107,7 @@ def test_embedding_keeps_the_order(client: TestClient) -> None:
 def test_scales_tell_the_gauge(client: TestClient, gauge: Gauge) -> None:
     told = client.get("/v1/scales").json()
     assert [one["name"] for one in told["scales"]] == list(SCALES)
-    assert told["scales"][0]["threshold"] == gauge.threshold("fine")
+    assert told["scales"][0]["threshold"] == gauge.threshold("fine", "p=0.5")
     curve = told["scales"][1]["curve"]
     assert len(curve["similarity"]) == len(curve["probability"]) == 401
     assert curve["probability"][400] == pytest.approx(float(gauge.probability(1.0)[1]), abs=1e-5)

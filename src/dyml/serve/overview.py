@@ -85,11 +85,17 @@ def scales_body(gauge: Gauge | None, info: Any) -> dict[str, Any]:
         chances = gauge.probability(CURVE)
         similarity = np.round(CURVE, 6).tolist()
         for m, scale in enumerate(gauge.scales):
-            mark, curve = gauge.mark(scale), np.round(chances[:, m], 6).tolist()
+            # The mark is where the same is likelier than not, as in comparisons. At equal error rates most
+            # results would still be wrong: pairs of the same fine class are rare.
+            mark, even, curve = (
+                gauge.mark(scale, "p=0.5"),
+                gauge.mark(scale),
+                np.round(chances[:, m], 6).tolist(),
+            )
             row = {
                 "name": scale,
                 "threshold": None if mark is None else mark.similarity.value,
-                "eer": None if mark is None else mark.eer,
+                "eer": None if even is None else even.eer,
                 "curve": {"similarity": similarity, "probability": curve},
             }
             if scale in info.scales:

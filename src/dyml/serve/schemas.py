@@ -188,8 +188,10 @@ class ScaleOut(BaseModel):
     """One scale of the gauge."""
 
     name: str
-    threshold: float | None = Field(description="the similarity of equal error rates; null without a gauge")
-    eer: float | None = Field(description="that error rate")
+    threshold: float | None = Field(
+        description="from this similarity on the same is likelier than not; null if never, or without a gauge"
+    )
+    eer: float | None = Field(description="the equal error rate; null without a gauge")
     curve: Curve | None
 
 

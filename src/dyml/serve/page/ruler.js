@@ -237,14 +237,11 @@ export class Ruler {
     const box = this.canvas.getBoundingClientRect();
     const [x, up] = [Math.floor((event.clientX - box.left) / COLUMN), box.bottom - event.clientY];
     let found = null;
-    for (const away of [0, -1, 1]) {
+    for (const away of up < -4 ? [] : [0, -1, 1, -2, 2]) {
       const column = this.columns.get(x + away);
-      if (!column || up < 0) continue;
-      const row = Math.floor(up / this.unit);
-      if (row < column.length + 2) {
-        found = column[Math.min(row, column.length - 1)];
-        break;
-      }
+      if (!column) continue;
+      found = column[Math.min(Math.max(Math.floor(up / this.unit), 0), column.length - 1)];
+      break;
     }
     this.onhover?.(found);
   }

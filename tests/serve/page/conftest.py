@@ -1,0 +1,74 @@
+"""A browser, the stand-in service, and a page that fails its test when the console shows an error."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import page_service
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; of one module, so that its event loop is gone when other tests run."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}: apt-get install chromium")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[tuple[str, page_service.Service]]:
+    server, service = page_service.serve()
+    yield f"http://127.0.0.1:{server.server_address[1]}/", service
+    server.shutdown()
+
+
+@pytest.fixture
+def service(stand_in: tuple[str, page_service.Service]) -> page_service.Service:
+    """The stand-in as new."""
+    made = stand_in[1]
+    made.__init__()  # type: ignore[misc]
+    return made
+
+
+@pytest.fixture
+def open_page(browser: Browser, stand_in: tuple[str, page_service.Service]) -> Iterator[Open]:
+    """Open the page at an address; at the end no error may have been seen but those a test expects."""
+    contexts, seen, expected = [], [], []
+
+    def open_at(
+        address: str = "", *, theme: str = "light", phone: bool = False, calm: bool = True,
+        expect: str | None = None, base: str | None = None,
+    ) -> Page:  # fmt: skip
+        context = browser.new_context(
+            color_scheme=theme,  # type: ignore[arg-type]
+            reduced_motion="reduce" if calm else "no-preference",
+            viewport={"width": 360, "height": 740} if phone else {"width": 1280, "height": 860},
+            has_touch=phone,
+            permissions=["camera"],
+        )
+        context.set_default_timeout(8000)
+        contexts.append(context)
+        if expect:
+            expected.append(expect)
+        page = context.new_page()
+        home = base or stand_in[0]
+        page.on("console", lambda said: said.type in ("error", "warning") and seen.append(said.text))
+        page.on("pageerror", lambda error: seen.append(str(error)))
+        page.on("request", lambda asked: asked.url.startswith((home, "blob:", "data:")) or seen.append(asked.url))
+        page.goto(home + address)
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    left = [text for text in seen if not any(words in text for words in expected)]
+    assert left == []
