@@ -73,7 +73,7 @@ def train(
     first = _is_first_process()  # on several devices every process comes here; the first one writes
     if first:
         folder.check_new()
-    config = _decided(config)
+    config = decided(config)
     data, module = _parts(config)
     if first:
         write_text(folder.config, dump_text(config))
@@ -89,11 +89,11 @@ def resume(run: Path, console: Console | None = None, report: bool = True, basel
     """
     folder = RunFolder(run)
     folder.check_resumable()
-    config = _decided(load_config(folder.config))
+    config = decided(load_config(folder.config))
     return _go(config, folder, *_parts(config), console, report, baselines)
 
 
-def _decided(config: Config) -> Config:
+def decided(config: Config) -> Config:
     """Replace what is left to the machine and to the data by what they say, so that the run keeps to it."""
     data = config.data.model_copy(update={"channel_order": channel_order(config.data)})
     return decide_precision(config.model_copy(update={"data": data}))

@@ -108,6 +108,17 @@ def dump_text(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+def differences(config: Config, other: Config) -> list[str]:
+    """Return what another configuration has otherwise, as `section.key value` of the other one."""
+    before, after = config.model_dump(mode="json"), other.model_dump(mode="json")
+    return [
+        f"{section}.{key} {json.dumps(after[section].get(key), ensure_ascii=False)}"
+        for section in after
+        for key in (*after[section], *(key for key in before[section] if key not in after[section]))
+        if before[section].get(key) != after[section].get(key)
+    ]
+
+
 def parse_options(words: list[str]) -> dict[str, Any]:
     """Turn `["--optim.lr", "0.1", "--data.ram=false"]` into `{"optim.lr": 0.1, "data.ram": False}`.
 
