@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dyml import __version__
-from dyml.cli import compare, data, demo, evaluate, gauge, reproduce, study, train
+from dyml.cli import compare, data, demo, evaluate, gauge, reproduce, serve, study, train
 from dyml.errors import DymlError, Interrupted
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("demo")(demo.demo)
 app.command("study")(study.study)
 app.command("gauge")(gauge.gauge)
 app.command("compare-images")(gauge.compare_images)
+app.command("serve")(serve.serve)
 
 
 def _version(wanted: bool) -> None:

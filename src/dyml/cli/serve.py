@@ -10,6 +10,8 @@ from dyml.cli.options import SOURCE
 if TYPE_CHECKING:
     from dyml.serve import Limits
 
+LEVELS = ("debug", "info", "warning", "error")
+
 
 def serve(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help=SOURCE)] = None,
@@ -96,6 +98,7 @@ def _serve(
     limits: "Limits",
     log_level: str,
 ) -> None:
+    from dyml.errors import ConfigError, suggest
     from dyml.index import Gallery
     from dyml.serve import create_app, read_keys
     from dyml.serve.logs import log_to_stderr
@@ -103,6 +106,8 @@ def _serve(
     from dyml.training.judge import open_source
     from dyml.training.precision import fastest_device
 
+    if log_level not in LEVELS:
+        raise ConfigError(f"--log-level {log_level}: one of {', '.join(LEVELS)}.{suggest(log_level, LEVELS)}")
     log_to_stderr(log_level)
     known = None if keys is None else read_keys(keys)
     origins = check_origins(cors)
@@ -151,5 +156,5 @@ def _limits_text() -> str:
     from dyml.serve import Limits
 
     return "\n".join(
-        f"{name}={field.default:<12} {field.description}" for name, field in Limits.model_fields.items()
+        f"{f'{name}={field.default}':<26} {field.description}" for name, field in Limits.model_fields.items()
     )

@@ -20,7 +20,7 @@ from dyml.serve.docs_page import STYLE, docs_page
 from dyml.serve.guard import Guard
 from dyml.serve.keys import Keys
 from dyml.serve.limits import Limits
-from dyml.serve.openapi import add_models
+from dyml.serve.openapi import add_models, without_keys
 from dyml.serve.pages import page_router, read_assets
 from dyml.serve.problems import (
     Problem,
@@ -108,6 +108,8 @@ def _add_docs(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             add_models(made(), SearchRequest, CompareRequest, ProblemBody)
+            if app.state.keys is None:
+                without_keys(made())
         document: dict[str, Any] = app.openapi_schema or {}
         return document
 

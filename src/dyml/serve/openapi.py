@@ -87,3 +87,11 @@ def add_models(document: dict[str, Any], *models: type[BaseModel]) -> None:
         for name, inner in made.pop("$defs", {}).items():
             schemas.setdefault(name, inner)
         schemas.setdefault(model.__name__, made)
+
+
+def without_keys(document: dict[str, Any]) -> None:
+    """Take out of the document that an API key is wanted."""
+    document.get("components", {}).pop("securitySchemes", None)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            operation.pop("security", None)
