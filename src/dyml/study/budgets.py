@@ -14,7 +14,7 @@ SETS = ("glyphs", "grocery", "omniglot")
 BUILT_IN = "glyphs"
 
 PROXY_RATE = 1e-3
-"""The rate of proxies that begin 1 long, on the shipped sets; see `dyml.study.methods`."""
+"""The rate of the proxies of every method, on the shipped sets."""
 
 BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
     # The shipped configurations as they are: 100 to 160 s a run on one core.
@@ -111,15 +111,7 @@ def study_config(chosen: StudySet, method: Method, seed: int, budget: str, threa
     config = load_config(None, options)
     if config.data.test is None:
         raise ConfigError(f"{chosen.file}: the study judges every run: name the split of data.test")
-    if not method.library_proxies:
-        return config
-    return load_config(None, {**options, "optim.proxy_lr": library_rate(config)})
-
-
-def library_rate(config: Config) -> float:
-    """Return the rate at which proxies √D long move relatively as fast as others that are 1 long."""
-    rate = config.optim.proxy_lr or config.optim.lr
-    return float(f"{rate * config.model.dim**0.5:.4g}")
+    return config
 
 
 def differences(found: Config, wanted: Config) -> dict[str, tuple[Any, Any]]:

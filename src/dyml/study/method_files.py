@@ -9,7 +9,7 @@ from dyml.errors import ConfigError, suggest
 from dyml.study.methods import FAMILIES, SHIPPED, Method
 from dyml.training.settings import read_yaml
 
-KEYS = ("title", "loss", "settings", "sets", "library_proxies", "source", "family")
+KEYS = ("title", "loss", "settings", "sets", "source", "family")
 
 
 def read_methods(file: Path) -> tuple[Method, ...]:
@@ -49,8 +49,6 @@ def _method(key: str, entry: Any, where: str) -> Method:
     for set_name, settings in entry.get("sets", {}).items():
         if not isinstance(settings, Mapping):
             raise ConfigError(f"{where}: `sets.{set_name}` must be a mapping of settings; got {settings!r}")
-    if not isinstance(entry.get("library_proxies", False), bool):
-        raise ConfigError(f"{where}: `library_proxies` must be true or false")
     if entry.get("family", "own") not in FAMILIES:
         raise ConfigError(f"{where}: `family` must be one of: {'; '.join(FAMILIES)}")
     return Method(
@@ -59,7 +57,6 @@ def _method(key: str, entry: Any, where: str) -> Method:
         dict(loss),
         dict(entry.get("settings", {})),
         dict(entry.get("sets", {})),
-        entry.get("library_proxies", False),
         str(entry.get("source", file_source(where))),
         str(entry.get("family", "own")),
     )

@@ -5,11 +5,9 @@ One policy for all, so that no method is tuned while looking at test figures:
 - **Temperature and margin.** What has one temperature over cosine similarities and a margin (the softmax
   family, Cross-Scale Learning, tied proxies) shares them: γ = 24; margin 0.2, growing by 0.1 a scale where a
   loss has one for each. All other losses keep the settings of their papers, as `dyml.losses` has them.
-- **Start of the proxies.** Random directions. (`csl-tree`, where proxies begin in the shape of the tree, is a
-  method of its own.)
-- **Rate of the proxies.** One for a budget and set, in proportion to the length with which proxies begin. All
-  losses use proxies at unit length, so only the relative rate counts; those of pytorch-metric-learning begin
-  √D long where ours begin 1 long. `library_proxies` says which.
+- **Start of the proxies.** Random directions, about 1 long, also for the losses of pytorch-metric-learning,
+  which begin theirs otherwise (`dyml.study.start`). In `csl-tree` alone they begin in the shape of the tree.
+- **Rate of the proxies.** One for all methods and sets (`dyml.study.budgets`).
 - **All else** (network, augmentation, batches, optimiser, steps) is the set's, the same for all.
 """
 
@@ -39,7 +37,6 @@ class Method:
         loss: the section `loss` of the configuration: `type` and the loss' own options.
         settings: further settings by dotted name, such as `{"model.dim": 129}`.
         sets: by set, further settings for that set alone.
-        library_proxies: whether its proxies are pytorch-metric-learning's, which begin √D long.
         source: where it was published.
         family: its group, for the figure.
     """
@@ -49,7 +46,6 @@ class Method:
     loss: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
     sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    library_proxies: bool = False
     source: str = ""
     family: str = "own"
 
@@ -58,6 +54,12 @@ def per_scale(loss: str, weights: tuple[float, ...] | None = None, **args: Any) 
     """Return the section of a single-scale loss of `dyml.losses` at every scale, or with weights."""
     section: dict[str, Any] = {"type": "dyml.losses.MultiScale", "loss": f"dyml.losses.{loss}", "args": args}
     return section if weights is None else {**section, "weights": list(weights)}
+
+
+def library(loss: str, weights: tuple[float, ...] | None = None, **args: Any) -> dict[str, Any]:
+    """Return the section of a loss with proxies of pytorch-metric-learning, which begin as all others do."""
+    section = per_scale(loss, weights, **args, weight_init_func={"type": "dyml.study.start.UnitStart"})
+    return {**section, "loss": loss if "." in loss else f"pytorch_metric_learning.losses.{loss}"}
 
 
 CSL = {"type": "dyml.losses.CrossScaleLoss", "margins": list(GROWING), "scale": SCALE}
@@ -112,24 +114,21 @@ SHIPPED = (
     Method(
         "softmax",
         "Softmax per scale",
-        per_scale("softmax", temperature=1 / SCALE),
-        library_proxies=True,
+        library("NormalizedSoftmaxLoss", temperature=1 / SCALE),
         source="Zhai 2019",
         family=PROXIES,
     ),
     Method(
         "cosface",
         "CosFace per scale",
-        per_scale("cosface", margin=MARGIN, scale=SCALE),
-        library_proxies=True,
+        library("CosFaceLoss", margin=MARGIN, scale=SCALE),
         source="Wang 2018",
         family=PROXIES,
     ),
     Method(  # the margin is in degrees: 0.2 radians
         "arcface",
         "ArcFace per scale",
-        per_scale("arcface", margin=11.5, scale=SCALE),
-        library_proxies=True,
+        library("dyml.losses._arcface.SmoothArcFaceLoss", margin=11.5, scale=SCALE),
         source="Deng 2019",
         family=PROXIES,
     ),
@@ -137,16 +136,14 @@ SHIPPED = (
     Method(
         "proxy-anchor",
         "Proxy-anchor per scale",
-        per_scale("proxy_anchor"),
-        library_proxies=True,
+        library("ProxyAnchorLoss", margin=0.1, alpha=32),
         source="Kim 2020",
         family=PROXIES,
     ),
     Method(
         "soft-triple",
         "SoftTriple per scale",
-        per_scale("soft_triple"),
-        library_proxies=True,
+        library("SoftTripleLoss", centers_per_class=4, la=20, gamma=0.1, margin=0.01),
         source="Qian 2019",
         family=PROXIES,
     ),
@@ -167,8 +164,7 @@ SHIPPED = (
     Method(
         "cosface-fine",
         "CosFace (fine)",
-        per_scale("cosface", FINE_ONLY, margin=MARGIN, scale=SCALE),
-        library_proxies=True,
+        library("CosFaceLoss", FINE_ONLY, margin=MARGIN, scale=SCALE),
         source="Wang 2018",
         family=FINE,
     ),

@@ -45,9 +45,9 @@ def about(tasks: Sequence[Task], budget: str) -> dict[str, Any]:
             "\n".join([*heads, *rows]),
             "One policy for all: the softmax family, Cross-Scale Learning and tied proxies share temperature "
             "and margins; all others keep their papers' settings. Proxies begin in random directions, but "
-            "for the method that says otherwise. The proxies' rate is the same for all, in proportion to "
-            "their length at the start, and was chosen on classes held out of the training split. Network, "
-            "augmentation and rates of the shipped configurations were found with Cross-Scale Learning.",
+            "for the method that says otherwise, and have the same rate, which was chosen on classes held "
+            "out of the training split. Network, augmentation and the other rates of the shipped "
+            "configurations were found with Cross-Scale Learning.",
             "\n".join(methods),
         ],
         "facts": {"budget": budget, "seeds": seeds, "machines": machines},
@@ -55,12 +55,7 @@ def about(tasks: Sequence[Task], budget: str) -> dict[str, Any]:
 
 
 def _proxy_rate(task: Task) -> str:
-    """Return the rate of proxies, as it is for those 1 long."""
-    config = task.config
-    rate = config.optim.proxy_lr or config.optim.lr
-    if task.method.library_proxies:
-        rate /= config.model.dim**0.5
-    return f"{rate:.3g} × their length"
+    return f"{task.config.optim.proxy_lr or task.config.optim.lr:g}"
 
 
 def _environments(tasks: Sequence[Task]) -> list[dict[str, Any]]:
