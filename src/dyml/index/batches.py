@@ -8,12 +8,23 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dyml.errors import InputError
-from dyml.index.checks import check_class, check_id, check_labels, check_metadata, unit_rows
+from dyml.index.checks import (
+    MOST_ID,
+    MOST_NAME,
+    check_class,
+    check_id,
+    check_labels,
+    check_metadata,
+    unit_rows,
+)
 from dyml.index.items import Floats, Item, Labels, Metadata
 
 Arrow = Any
+TEXT_TYPES = {str, np.str_, type(None)}
+CONTROL = r"[\x00-\x1f\x7f-\x{9f}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +138,13 @@ def batch_of_arrays(
     Raises:
         InputError: lengths differ, or a row is not fit; the text names it.
     """
-    names = [check_id(name) for name in ids]
+    column = id_column(ids)
+    names: Sequence[str] = ids
     table = unit_rows(vectors, dim, names if len(names) == len(vectors) else None)
     if len(table) != len(names):
         raise InputError(f"there are {len(names):,} ids and {len(table):,} vectors; give one id a vector")
-    columns = [_class_column(labels or {}, scale, names) for scale in scales]
     check_labels(dict.fromkeys(labels or {}, "x"), scales, "labels")
+    columns = [_class_column(labels or {}, scale, names) for scale in scales]
     if metadata is not None and len(metadata) != len(names):
         raise InputError(f"there are {len(names):,} ids and {len(metadata):,} rows of metadata")
     empty = pa.nulls(len(names), pa.string())
@@ -145,11 +157,38 @@ def batch_of_arrays(
         )
     )
     pixels = pa.nulls(len(names), pa.large_binary())
-    batch = Batch(
-        pa.array(names, pa.string()), table, tuple(columns), texts, empty, empty, pixels, pixels, len(names)
-    )
-    last = {name: place for place, name in enumerate(names)}
-    return batch if len(last) == len(names) else batch.take(list(last.values()), given=len(names))
+    batch = Batch(column, table, tuple(columns), texts, empty, empty, pixels, pixels, len(names))
+    last = {name: place for place, name in enumerate(column.to_pylist())} if _repeated(column) else {}
+    return batch.take(list(last.values()), given=len(names)) if last else batch
+
+
+def id_column(ids: Sequence[str]) -> Arrow:
+    """Return ids as a column, checked all at once; where one is not fit, one by one, to name it.
+
+    Raises:
+        InputError: an id is not fit.
+    """
+    column = _plain_texts(ids, MOST_ID)
+    if column is not None and not column.null_count:
+        return column
+    return pa.array([str(check_id(name)) for name in ids], pa.string())
+
+
+def _plain_texts(values: Sequence[Any], most: int) -> Arrow | None:
+    """Return texts as a column; None if any is no text, empty, too long, or has control characters."""
+    if not set(map(type, values)) <= TEXT_TYPES:
+        return None
+    try:
+        column = pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return None
+    lengths = pc.min_max(pc.utf8_length(column)).as_py()
+    fit = lengths["min"] is None or 1 <= lengths["min"] <= lengths["max"] <= most
+    return None if not fit or pc.any(pc.match_substring_regex(column, CONTROL)).as_py() else column
+
+
+def _repeated(column: Arrow) -> bool:
+    return bool(pc.count_distinct(column).as_py() < len(column))
 
 
 def in_columns(
@@ -226,13 +265,13 @@ def _class_column(labels: Mapping[str, Sequence[str]], scale: str, names: Sequen
         return pa.nulls(len(names), pa.string())
     if len(column) != len(names):
         raise InputError(f"there are {len(names):,} ids and {len(column):,} classes at scale {scale!r}")
-    seen: set[object] = set()
-    values = column.tolist() if isinstance(column, np.ndarray) else column
-    for name, label in zip(names, values):
-        if label not in seen and label is not None:
+    texts = _plain_texts(column, MOST_NAME)
+    if texts is not None:
+        return texts
+    for name, label in zip(names, column):
+        if label is not None:
             check_class(label, scale, name)
-            seen.add(label)
-    return pa.array(values, pa.string())
+    return pa.array([None if label is None else str(label) for label in column], pa.string())
 
 
 def item_labels(scales: Sequence[str], names: Sequence[str | None]) -> Labels:

@@ -117,7 +117,8 @@ def unit_rows(vectors: Any, dim: int, names: Sequence[str] | None = None, what: 
         raise InputError(f"{what} must be numbers (N, {dim}): {error}") from error
     if table.ndim != 2 or table.shape[1] != dim:
         raise InputError(f"{what} must be (N, {dim}): the gallery has {dim} numbers; got {table.shape}")
-    lengths = np.sqrt(np.einsum("nd,nd->n", table, table, dtype=np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.sqrt(np.einsum("nd,nd->n", table, table))
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths < 1e-12))
     if len(bad):
         row = int(bad[0])

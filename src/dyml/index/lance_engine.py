@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dyml.errors import RunError
@@ -19,7 +18,7 @@ from dyml.index.comparing import unchanged
 from dyml.index.engine import ClassCount, Found
 from dyml.index.filters import Where
 from dyml.index.items import AddReport, Floats, GalleryInfo, Item
-from dyml.index.loading import load
+from dyml.index.loading import first_fresh, load, state
 from dyml.index.locks import writer_lock
 from dyml.index.reading import class_counts, found_at, items_at
 from dyml.index.rows import Rows, first_line
@@ -31,6 +30,7 @@ ROWS, INDEX, LOCK = "rows", "index", "writer.lock"
 REFRESH = 1.0  # seconds after which a search looks for what other processes wrote
 FEW = 1000  # fresh rows that are searched in memory, whatever the size of the index
 SHARE = 0.05  # fresh rows, or rows gone, by the size of the index, from which on it is written anew
+MOST_PENDING = 1_000_000  # ids kept in memory while items are added
 KEEP = timedelta(hours=1)
 
 
@@ -54,7 +54,7 @@ class LanceEngine:
         self._snapshot: Snapshot | None = None
         self._checked = 0.0
         self._stale = True
-        self._pending: list[object] = []  # ids that were appended since the snapshot
+        self._pending: set[str] = set()  # ids that were appended since the snapshot
         self._seen = -1  # the version that snapshot and pending ids together stand for
 
     @property
@@ -156,7 +156,8 @@ class LanceEngine:
             version = self._rows.latest()
             if self._snapshot is None or self._seen != version:
                 self._load()
-            if any(self._is_pending(batch.ids, ids) for ids in self._pending):
+            ids = batch.ids.to_pylist()
+            if not self._pending.isdisjoint(ids):
                 self._load()
             assert self._snapshot is not None
             places = self._snapshot.find_many(batch.ids)
@@ -174,8 +175,10 @@ class LanceEngine:
                     self._seen = -1
                 else:
                     self._rows.insert(write, version)
-                    self._pending.append(write.ids)
+                    self._pending.update(ids)
                     self._seen = int(self._rows.table.version)
+            if len(self._pending) > MOST_PENDING:
+                self.flush(force=True)
             return report
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -212,14 +215,15 @@ class LanceEngine:
     def flush(self, force: bool = False) -> None:
         """Write the index anew where many rows are not in it, or gone from it."""
         with self.writing():
-            snapshot = self._refreshed()
-            base = 0 if snapshot.published is None else len(snapshot.published.part)
-            fresh = 0 if snapshot.fresh is None else len(snapshot.fresh)
-            gone = 0 if snapshot.left is None else int((~snapshot.left).sum())
+            known = None if self._snapshot is None else self._snapshot.published
+            published, keys = state(self._rows, self.folder / INDEX, known)
+            base = 0 if published is None else len(published.part)
+            fresh = len(keys) - int(np.searchsorted(keys, first_fresh(published)))
+            gone = base - (len(keys) - fresh)
             if not (fresh or gone) or (not force and max(fresh, gone) <= max(FEW, SHARE * base)):
                 return
             try:
-                write_index(self._rows, self.folder / INDEX, snapshot.published, self.settings.flat_limit)
+                write_index(self._rows, self.folder / INDEX, published, self.settings.flat_limit)
             except RunError as error:
                 # The rows are safe, and searched from memory: what was written stays acknowledged.
                 warnings.warn(f"the index was not written anew: {error}", stacklevel=2)
@@ -242,7 +246,7 @@ class LanceEngine:
     def close(self) -> None:
         """Let go of files and memory."""
         with self._guard:
-            self._snapshot, self._pending, self._stale, self._seen = None, [], True, -1
+            self._snapshot, self._pending, self._stale, self._seen = None, set(), True, -1
 
     def _refreshed(self) -> Snapshot:
         version = self._rows.latest()
@@ -254,11 +258,7 @@ class LanceEngine:
 
     def _load(self) -> None:
         self._snapshot = load(self._rows, self.folder / INDEX, self.settings.scales, self._snapshot)
-        self._pending, self._seen = [], self._snapshot.version
-
-    @staticmethod
-    def _is_pending(ids: object, pending: object) -> bool:
-        return bool(pc.any(pc.is_in(pending, value_set=ids)).as_py())
+        self._pending, self._seen = set(), self._snapshot.version
 
     @contextmanager
     def _committing(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dyml.index.building import flat_index
 from dyml.index.items import Floats
 from dyml.index.parts import Ints, Names, Part, encoded, order_of_ids
-from dyml.index.published import read_published
+from dyml.index.published import Published, read_published
 from dyml.index.rows import Rows, first_key
 from dyml.index.snapshot import Snapshot
 
@@ -30,13 +30,8 @@ def load(rows: Rows, folder: Path, scales: tuple[str, ...], old: Snapshot | None
         scales: names, fine to coarse.
         old: an earlier snapshot; what it holds in memory and still stands is used again.
     """
-    # The index is read first: it can only be older than the rows then, never newer.
-    published = read_published(folder, rows.dim, len(scales), None if old is None else old.published)
-    version = rows.latest()
-    if published is not None and published.version > version:
-        published = None  # of other rows, which lay in this folder before
-    keys = rows.keys()
-    since = 0 if published is None else first_key(published.version + 1)
+    published, keys = state(rows, folder, None if old is None else old.published)
+    version, since = rows.version, first_fresh(published)
     names: Names = tuple(() for _ in scales) if published is None else published.names
     alive = None if published is None else present(published.part.keys, keys)
     fresh = None
@@ -46,6 +41,21 @@ def load(rows: Rows, folder: Path, scales: tuple[str, ...], old: Snapshot | None
     if alive is not None and alive.all():
         alive = None
     return Snapshot(version, scales, names, published, alive, fresh)
+
+
+def state(rows: Rows, folder: Path, known: Published | None) -> tuple[Published | None, Keys]:
+    """Take the rows to their newest version; return the published index of theirs, if any, and all keys."""
+    # The index is read first: it can only be older than the rows then, never newer.
+    published = read_published(folder, rows.dim, rows.scales, known)
+    version = rows.latest()
+    if published is not None and published.version > version:
+        published = None  # of other rows, which lay in this folder before
+    return published, rows.keys()
+
+
+def first_fresh(published: Published | None) -> int:
+    """Return the lowest key of rows that an index does not hold."""
+    return 0 if published is None else first_key(published.version + 1)
 
 
 def present(wanted: Keys, keys: Keys) -> NDArray[np.bool_]:
@@ -84,7 +94,10 @@ def _fresh(
 
 def part_of(table: Any, names: Names) -> tuple[Part, Names]:
     """Return rows of the table as a part in memory, and the class names with theirs behind."""
-    table = table.take(pc.sort_indices(table.column("key"))).combine_chunks()
+    keys = table.column("key").to_numpy()
+    if (np.diff(keys) < 0).any():
+        table = table.take(pc.sort_indices(table.column("key")))
+    table = table.combine_chunks()
     codes, names = encoded([table.column(f"{LABEL}{m}") for m in range(len(names))], names)
     texts = [text_column(table, name) for name in TEXTS]
     return _in_memory(table.column("key").to_numpy(), vectors_of(table), codes, texts), names

@@ -76,7 +76,7 @@ def _check_fit(gallery: "Gallery", embedder: "Embedder", manifest: Manifest, sto
     check_model(digest, info.model, gallery.path)
     if embedder.dim != gallery.dim:
         raise InputError(
-            f"the embedder makes vectors of {embedder.dim} numbers, the gallery {gallery.path} holds those of "
+            f"the embedder makes vectors of {embedder.dim} numbers, the gallery {gallery.path} has "
             f"{gallery.dim}"
         )
     others = [scale for scale in manifest.scales if scale not in gallery.scales]
@@ -95,7 +95,8 @@ def _check_fit(gallery: "Gallery", embedder: "Embedder", manifest: Manifest, sto
         return None
     raise InputError(
         f"the gallery's pictures lie in {root}, those of this manifest in {here}, where it may not look. "
-        f"Make the gallery with a root above both, or keep the pictures in it (store_pictures, --store-pictures)."
+        f"Make the gallery with a root above both, or keep the pictures in it (store_pictures, "
+        f"--store-pictures)."
     )
 
 

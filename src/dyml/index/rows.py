@@ -74,10 +74,15 @@ class Rows:
         wanted = [name for name in self._schema.names if name not in PAYLOAD]
         return self._schema.empty_table().select(wanted)
 
+    @property
+    def version(self) -> int:
+        """The version that this process reads."""
+        return int(self.table.version)
+
     def latest(self) -> int:
         """Go to the newest version and return it."""
         self.table.checkout_latest()
-        return int(self.table.version)
+        return self.version
 
     def keys(self) -> Keys:
         """Return all keys, in rising order."""

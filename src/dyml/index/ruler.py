@@ -46,10 +46,7 @@ class Ruler:
         if min_probability is None:
             return None
         if self.gauge is None:
-            raise InputError(
-                f"min_probability needs a gauge, and {self.why}. `dyml gauge MODEL` makes one; or ask "
-                f"without min_probability."
-            )
+            raise InputError(f"min_probability needs a gauge: {self.why}. Or ask without min_probability.")
         if scale is None:
             raise InputError(
                 f"min_probability needs a scale to hold at: one of {', '.join(self.gauge.scales)}"

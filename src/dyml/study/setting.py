@@ -45,9 +45,8 @@ def about(tasks: Sequence[Task], budget: str) -> dict[str, Any]:
             "\n".join([*heads, *rows]),
             "One policy for all: the softmax family, Cross-Scale Learning and tied proxies share temperature "
             "and margins; all others keep their papers' settings. Proxies begin in random directions, but "
-            "for the method that says otherwise, and have the same rate, which was chosen on classes held "
-            "out of the training split. Network, augmentation and the other rates of the shipped "
-            "configurations were found with Cross-Scale Learning.",
+            "for the method that says otherwise, and have the same rate. Network, augmentation and the "
+            "other rates of the shipped configurations were found with Cross-Scale Learning.",
             "\n".join(methods),
         ],
         "facts": {"budget": budget, "seeds": seeds, "machines": machines},
