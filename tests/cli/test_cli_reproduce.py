@@ -73,7 +73,7 @@ def test_a_finished_run_is_taken_as_it_is_and_judged_again_alike(sets: Path, tmp
     options = ["vehicle", "--data", root, "--run", run, *tiny("csl")]
     first = dyml("reproduce", *options)
     assert first.returncode == 0, first.stderr
-    assert "DyML-Vehicle: means over the scales, in per cent" in first.stdout
+    assert "a miniature: means over the scales, in per cent" in first.stdout
     assert "Not as shipped: data.size 16" in first.stdout
     again = dyml("reproduce", *options)
     assert f"{run} is finished" in again.stderr.replace("\n", "")

@@ -79,10 +79,11 @@ def reproduce(
 def _print(done: "Reproduction") -> None:
     from rich.console import Console
 
+    from dyml.data.official.sizes import PUBLISHED
     from dyml.training.reproduction import RECORD
 
     typer.echo(done.result.table())
-    typer.echo("")
+    typer.echo(f"\n{PUBLISHED[done.name].title}: means over the scales, in per cent")
     Console().print(_table(done))
     if done.changed:
         typer.echo(f"Not as shipped: {', '.join(done.changed)}")
@@ -93,17 +94,16 @@ def _table(done: "Reproduction") -> "Table":
     from rich.table import Table
 
     from dyml.data.official.published import PUBLISHED_ROWS
-    from dyml.data.official.sizes import PUBLISHED
 
-    table = Table(title=f"{PUBLISHED[done.name].title}: means over the scales, in per cent")
-    table.add_column("method")
+    table = Table("method")
     for heading in ("ASI", "mAP", "R@1"):
         table.add_column(heading, justify="right")
     table.add_column("source")
     for row in PUBLISHED_ROWS:
+        source = ", ".join(row.source.split(", ")[:2])
         style = "bold" if row.method == done.method else None
-        table.add_row(row.title, *(f"{v:.1f}" for v in row.percent[done.name]), row.source, style=style)
+        table.add_row(row.title, *(f"{v:.1f}" for v in row.percent[done.name]), source, style=style)
     table.add_section()
     own = ("–" if value is None else f"{value:.1f}" for value in done.percent())
-    table.add_row(done.method, *own, f"this run, {done.run}", style="bold")
+    table.add_row(done.method, *own, "this run", style="bold")
     return table
