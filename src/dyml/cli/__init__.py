@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dyml import __version__
-from dyml.cli import compare, data, demo, evaluate, gauge, reproduce, serve, study, train
+from dyml.cli import compare, data, demo, evaluate, gauge, index, reproduce, serve, study, train
 from dyml.errors import DymlError, Interrupted
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ app.command("demo")(demo.demo)
 app.command("study")(study.study)
 app.command("gauge")(gauge.gauge)
 app.command("compare-images")(gauge.compare_images)
+app.command("index")(index.index)
+app.command("search")(index.search)
 app.command("serve")(serve.serve)
 
 

@@ -203,9 +203,11 @@ class Gallery(Searches):
             ImageError: a picture cannot be opened; earlier batches are stored.
             InputError: scales or folder do not fit the gallery.
         """
+        from dyml.index.listed import of_manifest
         from dyml.index.pictures import add_pictures
 
-        return add_pictures(self, embedder, manifest, batch_size, progress, store_pictures, skip_damaged)
+        listed = of_manifest(manifest)
+        return add_pictures(self, embedder, listed, batch_size, progress, store_pictures, skip_damaged)
 
     def build_map(self, most: int = MOST_POINTS, tsne: int = MOST_TSNE, seed: int = 0) -> str:
         """Place the items, or an even sample of them, on a plane, and store it; return how: t-SNE or PCA.

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from dyml.data.augment import eval_transform
 from dyml.data.images import enough_pixels, open_image
-from dyml.data.manifest import Manifest
 from dyml.errors import ImageError, InputError
 from dyml.index.batches import batch_of_items
 from dyml.index.checks import check_id
-from dyml.index.items import AddReport, Item, Labels
+from dyml.index.items import AddReport, Item
+from dyml.index.listed import Listed
 from dyml.index.models import check_model, fingerprint
 from dyml.index.thumbnails import MOST_SIDE, thumbnail_of
 from dyml.models.embedding import embed_batches
@@ -44,7 +44,7 @@ class _Opened:
 def add_pictures(
     gallery: "Gallery",
     embedder: "Embedder",
-    manifest: Manifest,
+    listed: Listed,
     batch_size: int,
     progress: str | None,
     store: bool,
@@ -53,13 +53,13 @@ def add_pictures(
     """Embed and add; see `Gallery.add_manifest`."""
     if batch_size < 1:
         raise InputError(f"batch_size must be 1 or more; got {batch_size}")
-    prefix = _check_fit(gallery, embedder, manifest, store)
+    prefix = _check_fit(gallery, embedder, listed, store)
     report = AddReport()
-    rows = range(len(manifest))
+    rows = range(len(listed.paths))
     batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     try:
         with _bar(progress, len(rows)) as advance:
-            for batch, opened in _ahead(gallery, embedder, manifest, batches, prefix, store):
+            for batch, opened in _ahead(gallery, embedder, listed, batches, prefix, store):
                 report += _store(gallery, embedder, opened, skip_damaged)
                 report += AddReport(unchanged=len(batch) - len(opened))
                 advance(len(batch))
@@ -69,7 +69,7 @@ def add_pictures(
     return report
 
 
-def _check_fit(gallery: "Gallery", embedder: "Embedder", manifest: Manifest, store: bool) -> str | None:
+def _check_fit(gallery: "Gallery", embedder: "Embedder", listed: Listed, store: bool) -> str | None:
     """Refuse what does not belong together; return what to put before paths, None without references."""
     info = gallery.info
     digest = fingerprint(embedder)
@@ -79,13 +79,13 @@ def _check_fit(gallery: "Gallery", embedder: "Embedder", manifest: Manifest, sto
             f"the embedder makes vectors of {embedder.dim} numbers, the gallery {gallery.path} has "
             f"{gallery.dim}"
         )
-    others = [scale for scale in manifest.scales if scale not in gallery.scales]
+    others = [scale for scale in listed.scales if scale not in gallery.scales]
     if others:
         raise InputError(
-            f"the manifest in {manifest.root} has the scales {', '.join(manifest.scales)}, the gallery "
+            f"the pictures in {listed.root} have the scales {', '.join(listed.scales)}, the gallery "
             f"{', '.join(gallery.scales)}: there is no {others[0]!r}. Name the scales as the gallery does."
         )
-    here = manifest.root.resolve()
+    here = listed.root.resolve()
     gallery.engine.set_origin(str(here), digest if not info.count else None)
     root = Path(gallery.info.root or here)
     if here.is_relative_to(root):
@@ -94,7 +94,7 @@ def _check_fit(gallery: "Gallery", embedder: "Embedder", manifest: Manifest, sto
     if store:
         return None
     raise InputError(
-        f"the gallery's pictures lie in {root}, those of this manifest in {here}, where it may not look. "
+        f"the gallery's pictures lie in {root}, these in {here}, where it may not look. "
         f"Make the gallery with a root above both, or keep the pictures in it (store_pictures, "
         f"--store-pictures)."
     )
@@ -103,7 +103,7 @@ def _check_fit(gallery: "Gallery", embedder: "Embedder", manifest: Manifest, sto
 def _ahead(
     gallery: "Gallery",
     embedder: "Embedder",
-    manifest: Manifest,
+    listed: Listed,
     batches: Sequence[range],
     prefix: str | None,
     store: bool,
@@ -113,11 +113,11 @@ def _ahead(
 
     def prepare(row: int, item: Item, known: Item | None, digest: str | None) -> _Opened | None:
         try:
-            found = _digest(manifest.full_path(row))
+            found = _digest(listed.root / listed.paths[row])
             if known is not None and digest == found:
                 same = known.labels == item.labels and known.picture == item.picture
                 return None if same else _Opened(item, found)
-            return _open(manifest.full_path(row), item, found, embedder, transform, store)
+            return _open(listed.root / listed.paths[row], item, found, embedder, transform, store)
         except ImageError as error:
             return _Opened(item, "", wrong=error)
 
@@ -125,7 +125,7 @@ def _ahead(
         waiting: list[tuple[range, list[Future[_Opened | None]]]] = []
         try:
             for batch in batches:
-                items = [_item(manifest, row, prefix) for row in batch]
+                items = [_item(listed, row, prefix) for row in batch]
                 ids = [item.id for item in items]
                 known, digests = gallery.engine.get(ids, payload=False), gallery.engine.digests(ids)
                 jobs = zip(batch, items, known, digests)
@@ -171,13 +171,9 @@ def _store(gallery: "Gallery", embedder: "Embedder", opened: list[_Opened], skip
     return report + gallery.engine.upsert(columns)
 
 
-def _item(manifest: Manifest, row: int, prefix: str | None) -> Item:
-    path = manifest.paths[row]
-    labels: Labels = {
-        scale: manifest.taxonomy.name(m, int(manifest.labels[row, m]))
-        for m, scale in enumerate(manifest.scales)
-    }
-    return Item(check_id(path), None, labels, {}, None if prefix is None else prefix + path)
+def _item(listed: Listed, row: int, prefix: str | None) -> Item:
+    path = listed.paths[row]
+    return Item(check_id(path), None, listed.labels(row), {}, None if prefix is None else prefix + path)
 
 
 def _open(path: Path, item: Item, digest: str, embedder: "Embedder", transform: Any, store: bool) -> _Opened:
