@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyml.errors import InputError
-from dyml.metrics import evaluate, evaluation
+from dyml.metrics import evaluate, evaluation, ranks_few
 from dyml.metrics.counting import CountingEngine
 from dyml.metrics.exclusions import LeftOut, leave_one_out
 from dyml.metrics.measures import Question
-from dyml.metrics.ranks import FEW, LONG_RUN, rank_relevant
+from dyml.metrics.ranks import Members, Ranker
 from dyml.metrics.sorting import SortingEngine
 
 KINDS = (
@@ -68,7 +68,8 @@ def test_ranks_equal_those_of_a_stable_sort(seed, kind, dtype, columns, share):
     marked = rows.copy()
     for row, left_out in zip(marked, own):
         row[list(left_out)] = -np.inf
-    ranks, positions, offsets = rank_relevant(marked, members, starts, classes)
+    ranker = Ranker(Members(members.astype(np.int32), starts), 3)
+    ranks, positions, offsets = ranker.find(marked, classes)
     for q in range(3):
         mine = slice(offsets[q], offsets[q + 1])
         relevant = members[starts[classes[q]] : starts[classes[q] + 1]]
@@ -76,13 +77,14 @@ def test_ranks_equal_those_of_a_stable_sort(seed, kind, dtype, columns, share):
         assert got == ranks_by_sorting(rows[q], relevant, own[q])
 
 
-@pytest.mark.parametrize("count", [1, FEW, FEW + 1, LONG_RUN * 4, 3000])
+@pytest.mark.parametrize("count", [1, ranks_few.MOST, ranks_few.MOST + 1, 128, 3000])
 @pytest.mark.parametrize("kind", KINDS)
 def test_ranks_of_few_and_of_many(count, kind):
     rng = np.random.default_rng(count)
     row = similarities(rng, kind, 1, 5000).astype(np.float32)
     members = np.sort(rng.choice(5000, count, replace=False))
-    ranks, positions, _ = rank_relevant(row.copy(), members, np.array([0, count]), np.array([0]))
+    ranker = Ranker(Members(members.astype(np.int32), np.array([0, count])), 1)
+    ranks, positions, _ = ranker.find(row.copy(), np.array([0]))
     assert list(zip(ranks.tolist(), positions.tolist())) == ranks_by_sorting(row[0], members, set())
 
 

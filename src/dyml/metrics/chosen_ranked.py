@@ -17,13 +17,14 @@ from dyml.metrics.chosen import (
 from dyml.metrics.compiled import compiled
 
 Ints = NDArray[np.int64]
+Ranks = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 
 @compiled
 def measure_chosen(
-    ranks: Ints,
-    positions: Ints,
+    ranks: Ranks,
+    positions: Ranks,
     offsets: Ints,
     query_codes: Ints,
     item_codes: Ints,
@@ -70,7 +71,7 @@ def measure_chosen(
 
 
 @compiled
-def _of_one_scale(ranks: Ints, kind: int, k: int) -> float:
+def _of_one_scale(ranks: Ranks, kind: int, k: int) -> float:
     if kind == RECIPROCAL:
         return 1 / ranks[0]
     count, precision = 0, 0.0
@@ -86,7 +87,7 @@ def _of_one_scale(ranks: Ints, kind: int, k: int) -> float:
 
 
 @compiled
-def _gain_in_first(ranks: Ints, levels: Ints, k: int, gain: Floats, discounts: Floats) -> Any:
+def _gain_in_first(ranks: Ranks, levels: Ints, k: int, gain: Floats, discounts: Floats) -> Any:
     counts = np.zeros(len(gain), np.int64)
     found, ideal, stop = 0.0, 0.0, 0
     for i in range(len(ranks)):

@@ -1,5 +1,6 @@
 """The fast engine, for the CPU: ranks of the relevant items by counting, measures from these ranks."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -10,9 +11,9 @@ from torch import Tensor
 from dyml.metrics.chosen_ranked import measure_chosen
 from dyml.metrics.measures import MULTI, Question, Scores, single_names
 from dyml.metrics.ranked import make_tables, measure_lists
-from dyml.metrics.ranks import rank_relevant
+from dyml.metrics.ranks import Ranker, find_members
 
-TASK_ROWS = 16
+TASK_ROWS, TASK_ITEMS = 16, 2**20
 
 
 class CountingEngine:
@@ -27,16 +28,18 @@ class CountingEngine:
     def __init__(self, question: Question) -> None:
         self.question = question
         coarsest = question.item_codes[:, -1]
-        self._members = np.argsort(coarsest, kind="stable")
         classes = 1 + max(int(coarsest.max()), int(question.query_codes[:, -1].max()))
-        self._starts = np.searchsorted(coarsest[self._members], np.arange(classes + 1))
+        self._members = find_members(coarsest, classes)
+        self._rows = min(TASK_ROWS, max(1, TASK_ITEMS // max(1, self._members.most)))
         self._tables = make_tables(len(coarsest), question.num_scales, question.alpha, question.linear_gain)
         self._ks = np.array(question.ks, dtype=np.int64)
         self._chosen = [
             np.array([(m.kind, m.k) for m in part], dtype=np.int64).reshape(-1, 2)
             for part in (question.single_chosen, question.multi_chosen)
         ]
-        self._threads = ThreadPoolExecutor(torch.get_num_threads())
+        self.threads = torch.get_num_threads()
+        self._pool = ThreadPoolExecutor(self.threads)
+        self._own = threading.local()
 
     def __enter__(self) -> "CountingEngine":
         return self
@@ -44,46 +47,46 @@ class CountingEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._threads.shutdown()
+        self._pool.shutdown()
 
-    def measure(self, similarity: Tensor, first: int) -> Scores:
+    def measure(self, similarity: Tensor, first: int, alone: bool = False) -> Scores:
         """Compute every measure of a block of queries.
 
         Args:
             similarity: (B, N) float32 or float64 on the CPU, no NaN; its contents are used up.
             first: which query the first row is.
+            alone: on this thread, not on all.
         """
-        rows, question = similarity.numpy(), self.question
-        scores = Scores.empty(len(rows), question)
-        usual = len(single_names(question.ks))
+        rows = similarity.numpy()
+        scores = Scores.empty(len(rows), self.question)
+        starts = range(0, len(rows), self._rows)
 
         def task(start: int) -> None:
-            part = slice(start, min(start + TASK_ROWS, len(rows)))
-            queries = np.arange(first + part.start, first + part.stop)
-            codes = question.query_codes[queries]
-            rows[part][question.left_out.pairs(first + part.start, first + part.stop)] = -np.inf
-            lists = rank_relevant(rows[part], self._members, self._starts, codes[:, -1])
-            measure_lists(
-                *lists,
-                codes,
-                question.item_codes,
-                self._ks,
-                self._tables,
-                scores.single[part, :, :usual],
-                scores.multi[part, : len(MULTI)],
-            )
-            if question.chosen:
-                measure_chosen(
-                    *lists,
-                    codes,
-                    question.item_codes,
-                    *self._chosen,
-                    self._tables.gain,
-                    self._tables.discounts,
-                    scores.single[part, :, usual:],
-                    scores.multi[part, len(MULTI) :],
-                )
+            part = slice(start, min(start + self._rows, len(rows)))
+            self._measure(rows[part], first + start, scores.single[part], scores.multi[part])
 
-        for _ in self._threads.map(task, range(0, len(rows), TASK_ROWS)):
+        for _ in map(task, starts) if alone else self._pool.map(task, starts):
             pass
         return scores
+
+    def _measure(self, rows: np.ndarray, first: int, single: np.ndarray, multi: np.ndarray) -> None:
+        """Fill the measures of a few queries."""
+        question, last = self.question, first + len(rows)
+        codes, usual = question.query_codes[first:last], len(single_names(question.ks))
+        rows[question.left_out.pairs(first, last)] = -np.inf
+        lists = self._ranker().find(rows, codes[:, -1])
+        places = codes, question.item_codes
+        usual_single, usual_multi = single[:, :, :usual], multi[:, : len(MULTI)]
+        measure_lists(*lists, *places, self._ks, self._tables, usual_single, usual_multi)
+        if question.chosen:
+            tables = self._tables.gain, self._tables.discounts
+            measure_chosen(
+                *lists, *places, *self._chosen, *tables, single[:, :, usual:], multi[:, len(MULTI) :]
+            )
+
+    def _ranker(self) -> Ranker:
+        """Return this thread's own."""
+        ranker: Ranker | None = getattr(self._own, "ranker", None)
+        if ranker is None:
+            ranker = self._own.ranker = Ranker(self._members, self._rows)
+        return ranker

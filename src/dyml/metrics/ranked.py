@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from dyml.metrics.compiled import compiled
 
 Ints = NDArray[np.int64]
+Ranks = NDArray[np.int32]
 Floats = NDArray[np.float64]
+
+NONE = np.empty(0, np.int8)
 
 
 class Tables(NamedTuple):
@@ -23,6 +26,7 @@ class Tables(NamedTuple):
 
     Attributes:
         harmonic: (N + 1,) the sum of 1/k over k = 1 … n.
+        inverse: (N + 1,) 1 / rank; the first is not used.
         discount: (N + 1,) 1 / log2(1 + rank); the first is not used.
         discounts: (N + 1,) the sum of the discounts of ranks 1 … n.
         weight: (L + 1,) (l / L)^α.
@@ -30,6 +34,7 @@ class Tables(NamedTuple):
     """
 
     harmonic: Floats
+    inverse: Floats
     discount: Floats
     discounts: Floats
     weight: Floats
@@ -43,14 +48,15 @@ def make_tables(items: int, num_scales: int, alpha: float, linear_gain: bool = F
     levels = np.arange(num_scales + 1, dtype=np.float64)
     weight = (levels / num_scales) ** alpha
     weight[0] = 0
-    harmonic = np.concatenate([[0.0], np.cumsum(1 / ranks)])
-    return Tables(harmonic, discount, np.cumsum(discount), weight, levels if linear_gain else 2**levels - 1)
+    inverse = np.concatenate([[0.0], 1 / ranks])
+    gain = levels if linear_gain else 2**levels - 1
+    return Tables(np.cumsum(inverse), inverse, discount, np.cumsum(discount), weight, gain)
 
 
 @compiled
 def measure_lists(
-    ranks: Ints,
-    positions: Ints,
+    ranks: Ranks,
+    positions: Ranks,
     offsets: Ints,
     query_codes: Ints,
     item_codes: Ints,
@@ -75,28 +81,31 @@ def measure_lists(
     num_scales = query_codes.shape[1]
     for q in range(len(offsets) - 1):
         all_ranks = ranks[offsets[q] : offsets[q + 1]]
-        levels = _levels(positions[offsets[q] : offsets[q + 1]], query_codes[q], item_codes)
+        levels = NONE
+        if num_scales > 1:
+            levels = _levels(positions[offsets[q] : offsets[q + 1]], query_codes[q], item_codes)
         for scale in range(num_scales):
             chosen = all_ranks
             if scale < num_scales - 1:
                 chosen = _at_level(all_ranks, levels, num_scales - scale)
             single[q, scale] = np.nan
             if len(chosen) > 0:
-                _fill_single(chosen, ks, tables.harmonic, single[q, scale])
+                _fill_single(chosen, ks, tables, single[q, scale])
         multi[q] = np.nan
         if len(all_ranks) > 0:
-            multi[q, 1] = _discounted_gain(all_ranks, levels, tables)
             if num_scales == 1:
-                # With one scale these two are the plain measures.
+                # With one scale the first and last are the plain measures, and every item gains the same.
                 multi[q, 0], multi[q, 2] = single[q, 0, 0], single[q, 0, 1]
+                multi[q, 1] = _sum_at(tables.discount, all_ranks) / tables.discounts[len(all_ranks)]
             else:
+                multi[q, 1] = _discounted_gain(all_ranks, levels, tables)
                 multi[q, 0] = _hierarchical_average_precision(all_ranks, levels, tables.weight)
                 multi[q, 2] = _graded_set_intersection(all_ranks, levels, num_scales)
 
 
 @compiled
-def _levels(positions: Ints, query: Ints, item_codes: Ints) -> Ints:
-    levels = np.ones(len(positions), np.int64)
+def _levels(positions: Ranks, query: Ints, item_codes: Ints) -> NDArray[np.int8]:
+    levels = np.ones(len(positions), np.int8)
     for i in range(len(positions)):
         for scale in range(len(query) - 1):
             levels[i] += item_codes[positions[i], scale] == query[scale]
@@ -104,8 +113,8 @@ def _levels(positions: Ints, query: Ints, item_codes: Ints) -> Ints:
 
 
 @compiled
-def _at_level(ranks: Ints, levels: Ints, least: int) -> Ints:
-    chosen = np.empty(len(ranks), np.int64)
+def _at_level(ranks: Ranks, levels: NDArray[np.int8], least: int) -> Ranks:
+    chosen = np.empty(len(ranks), np.int32)
     count = 0
     for i in range(len(ranks)):
         chosen[count] = ranks[i]
@@ -114,19 +123,16 @@ def _at_level(ranks: Ints, levels: Ints, least: int) -> Ints:
 
 
 @compiled
-def _fill_single(ranks: Ints, ks: Ints, harmonic: Floats, out: Floats) -> None:
+def _fill_single(ranks: Ranks, ks: Ints, tables: Tables, out: Floats) -> None:
     """Fill one scale's measures in the order of `single_names`."""
-    relevant = len(ranks)
-    precision, precision_in_r, intersection, within = 0.0, 0.0, 0.0, 0
+    relevant, inverse, harmonic = len(ranks), tables.inverse, tables.harmonic
+    within, intersection = 0, 0.0
     while within < relevant and ranks[within] <= relevant:
-        precision_in_r += (within + 1) / ranks[within]
-        intersection += harmonic[relevant] - harmonic[ranks[within] - 1]
+        intersection += harmonic[ranks[within] - 1]
         within += 1
-    precision = precision_in_r
-    for i in range(within, relevant):
-        precision += (i + 1) / ranks[i]
-    out[0] = precision / relevant
-    out[1] = intersection / relevant
+    precision_in_r = _precision(ranks, 0, within, inverse)
+    out[0] = (precision_in_r + _precision(ranks, within, relevant, inverse)) / relevant
+    out[1] = (within * harmonic[relevant] - intersection) / relevant
     for i in range(len(ks)):
         out[2 + i] = 1.0 if ranks[0] <= ks[i] else 0.0
     out[2 + len(ks)] = precision_in_r / relevant
@@ -134,7 +140,36 @@ def _fill_single(ranks: Ints, ks: Ints, harmonic: Floats, out: Floats) -> None:
 
 
 @compiled
-def _discounted_gain(ranks: Ints, levels: Ints, tables: Tables) -> float:
+def _precision(ranks: Ranks, first: int, last: int, inverse: Floats) -> float:
+    """Sum up (i + 1) / rank over items first … last-1, in four sums that do not wait for each other."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = first + (last - first) // 4 * 4
+    for i in range(first, whole, 4):
+        a += (i + 1) * inverse[ranks[i]]
+        b += (i + 2) * inverse[ranks[i + 1]]
+        c += (i + 3) * inverse[ranks[i + 2]]
+        d += (i + 4) * inverse[ranks[i + 3]]
+    for i in range(whole, last):
+        a += (i + 1) * inverse[ranks[i]]
+    return (a + b) + (c + d)
+
+
+@compiled
+def _sum_at(table: Floats, ranks: Ranks) -> float:
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = len(ranks) // 4 * 4
+    for i in range(0, whole, 4):
+        a += table[ranks[i]]
+        b += table[ranks[i + 1]]
+        c += table[ranks[i + 2]]
+        d += table[ranks[i + 3]]
+    for i in range(whole, len(ranks)):
+        a += table[ranks[i]]
+    return (a + b) + (c + d)
+
+
+@compiled
+def _discounted_gain(ranks: Ranks, levels: NDArray[np.int8], tables: Tables) -> float:
     discount, gain, discounts = tables.discount, tables.gain, tables.discounts
     counts = _count_levels(levels, len(gain) - 1)
     found, ideal, stop = 0.0, 0.0, 0
@@ -147,7 +182,7 @@ def _discounted_gain(ranks: Ints, levels: Ints, tables: Tables) -> float:
 
 
 @compiled
-def _hierarchical_average_precision(ranks: Ints, levels: Ints, weight: Floats) -> float:
+def _hierarchical_average_precision(ranks: Ranks, levels: NDArray[np.int8], weight: Floats) -> float:
     counts = _count_levels(levels, len(weight) - 1)
     relevance = weight / np.maximum(counts, 1)
     before = np.zeros(len(weight), np.int64)
@@ -163,7 +198,7 @@ def _hierarchical_average_precision(ranks: Ints, levels: Ints, weight: Floats) -
 
 
 @compiled
-def _graded_set_intersection(ranks: Ints, levels: Ints, num_scales: int) -> float:
+def _graded_set_intersection(ranks: Ranks, levels: NDArray[np.int8], num_scales: int) -> float:
     counts = _count_levels(levels, num_scales)
     found, ideal = np.zeros(num_scales + 1, np.int64), np.zeros(num_scales + 1, np.int64)
     total, common, i, best = 0.0, 0, 0, num_scales
@@ -183,7 +218,7 @@ def _graded_set_intersection(ranks: Ints, levels: Ints, num_scales: int) -> floa
 
 
 @compiled
-def _count_levels(levels: Ints, num_scales: int) -> Any:
+def _count_levels(levels: NDArray[np.int8], num_scales: int) -> Any:
     counts = np.zeros(num_scales + 1, np.int64)
     for level in levels:
         counts[level] += 1

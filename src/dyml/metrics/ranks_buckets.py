@@ -1,11 +1,6 @@
-"""Exact ranks of the relevant items of every query, without sorting the gallery.
+"""Ranks of many relevant items, whatever their dtype and number, and however they are distributed.
 
-The rank of an item is one more than the number of items before it: those of greater similarity, and those of
-equal similarity that stand earlier in the gallery.
-
-A few relevant items: count, for each, the items before it, in loops that become vector instructions.
-
-Many: sort the relevant items alone, then find for every item of the gallery its place among them.
+Sort the relevant items alone, then find for every item of the gallery its place among them:
 
 1. Cut the range of the relevant similarities into buckets, four or more per relevant item. `firsts[b]` is how
    many relevant items lie in the buckets before b.
@@ -24,7 +19,6 @@ from numpy.typing import NDArray
 
 from dyml.metrics.compiled import compiled
 
-FEW = 48
 LEAST_BUCKETS, MOST_BUCKETS = 1 << 9, 1 << 17
 CHUNK, LONG_RUN, STEEPEST = 2048, 32, 1e30
 
@@ -58,47 +52,34 @@ class Cut(NamedTuple):
 
 
 @compiled
-def rank_relevant(
+def rank_buckets(
     similarity: NDArray[Any],
-    members: NDArray[np.int64],
+    first: int,
+    last: int,
+    members: NDArray[np.int32],
     starts: NDArray[np.int64],
     classes: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Find the ranks of every query's relevant items.
-
-    Args:
-        similarity: (B, N) float, no NaN, one row a query; −inf for items that are left out
-            of its list.
-        members: gallery positions, class after class, ascending in each.
-        starts: (C + 1,) where each class begins in `members`.
-        classes: (B,) the class of every query, 0 … C - 1: the members of that class are relevant.
-
-    Returns:
-        ranks: (n,) from 1 up, query after query, ascending in each.
-        positions: (n,) the gallery positions of the items that have them.
-        offsets: (B + 1,) where each query begins in the two.
-    """
-    most, total = 0, 0
-    for q in range(len(similarity)):
-        size = starts[classes[q] + 1] - starts[classes[q]]
-        most, total = max(most, size), total + size
-    ranks, positions = np.empty(total, np.int64), np.empty(total, np.int64)
-    offsets = np.zeros(len(similarity) + 1, np.int64)
+    ranks: NDArray[np.int32],
+    positions: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+) -> None:
+    """Rank the relevant items of queries first … last-1; see `dyml.metrics.ranks`."""
+    most = 0
+    for q in range(first, last):
+        most = max(most, starts[classes[q] + 1] - starts[classes[q]])
     work = _workspace(similarity, most)
-    for q in range(len(similarity)):
-        row, count = similarity[q], 0
+    for q in range(first, last):
+        row, count, begin = similarity[q], 0, offsets[q]
         for member in members[starts[classes[q]] : starts[classes[q] + 1]]:
             if row[member] != -np.inf:
                 work.given_positions[count], work.given_values[count] = member, row[member]
                 count += 1
-        if count <= FEW:
-            _rank_few(row, count, work)
-        else:
-            _rank_many(row, count, work)
-        begin, end = offsets[q], offsets[q] + count
-        ranks[begin:end], positions[begin:end] = work.ranks[:count], work.positions[:count]
-        offsets[q + 1] = end
-    return ranks[: offsets[-1]], positions[: offsets[-1]], offsets
+        offsets[q + 1] = begin + count
+        if count == 0:
+            continue
+        _rank_many(row, count, work)
+        for i in range(count):
+            ranks[begin + i], positions[begin + i] = work.ranks[i], work.positions[i]
 
 
 @compiled
@@ -115,35 +96,6 @@ def _workspace(similarity: NDArray[Any], most: int) -> Workspace:
         np.empty(max(most, CHUNK), U32),
         np.empty(CHUNK, np.int64),
     )
-
-
-@compiled
-def _rank_few(row: NDArray[Any], count: int, work: Workspace) -> None:
-    for i in range(count):
-        position, value = work.given_positions[i], work.given_values[i]
-        rank, at = 1 + _count_at_least(row[:position], value) + _count_above(row[position + 1 :], value), i
-        while at > 0 and work.ranks[at - 1] > rank:
-            work.ranks[at], work.positions[at] = work.ranks[at - 1], work.positions[at - 1]
-            at -= 1
-        work.ranks[at], work.positions[at] = rank, position
-
-
-@compiled
-def _count_at_least(row: NDArray[Any], value: Any) -> np.int64:
-    count = U32(0)
-    for j in range(len(row)):
-        if row[j] >= value:
-            count = U32(count + U32(1))
-    return np.int64(count)
-
-
-@compiled
-def _count_above(row: NDArray[Any], value: Any) -> np.int64:
-    count = U32(0)
-    for j in range(len(row)):
-        if row[j] > value:
-            count = U32(count + U32(1))
-    return np.int64(count)
 
 
 @compiled
