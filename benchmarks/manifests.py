@@ -4,8 +4,8 @@
     python benchmarks/manifests.py --rows 200000
 
 Each format is measured in a process of its own; the peak of the resident set (VmHWM) counts the interpreter
-and its libraries, too. Opening needs Arrow alone; torch, which a sampler comes with, is loaded after that peak is
-taken, and its own size is told.
+and its libraries, too. Opening needs Arrow alone; torch, which a sampler comes with, is loaded after that
+peak is taken, and its own size is told.
 """
 
 import argparse

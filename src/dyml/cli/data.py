@@ -8,6 +8,7 @@ import typer
 
 from dyml.cli.build import build, card
 from dyml.cli.official import official
+from dyml.cli.pack import pack
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -151,8 +152,15 @@ def check(
     allow_single: Annotated[
         bool, typer.Option("--allow-single", help="Classes with a single picture are no problem.")
     ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Open every picture, also those that were seen before.")
+    ] = False,
 ) -> None:
-    """Open every picture; report bad, duplicate and mislabelled ones, class counts and leaks in the split."""
+    """Open every picture; report bad, duplicate and mislabelled ones, class counts and leaks in the split.
+
+    What was seen is noted as it goes (in .dyml-looks beside the pictures, or in the cache): a check that is
+    stopped goes on where it was, and a later one opens only what has changed.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -168,6 +176,7 @@ def check(
             root,
             workers,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            fresh=fresh,
         )
     if as_json:
         typer.echo(json.dumps(report.to_dict(allow_single), indent=1, ensure_ascii=False))
@@ -201,6 +210,11 @@ app.command(
     "`dyml data build table shop.csv manifest.csv --path-column image --scales sku,type,category`",
 )(build)
 app.command("card", epilog="Example: `dyml data card photos card.html`")(card)
+app.command(
+    "pack",
+    epilog="Examples:\n\n`dyml data pack photos packs/photos --size 160`\n\n"
+    "`dyml train --config photos --data.root photos --data.pack packs/photos --data.size 160`",
+)(pack)
 app.command("official", epilog="Example: `dyml data official dyml_vehicle --out manifests/vehicle`")(official)
 
 

@@ -57,6 +57,11 @@ class Augment(BaseModel):
         except ValidationError as error:
             raise ConfigError(_described(error)) from None
 
+    @property
+    def without_crop(self) -> "Augment":
+        """The same augmentation of pictures that are cropped already."""
+        return self.model_copy(update={"crop_scale": (1.0, 1.0), "crop_ratio": (1.0, 1.0)})
+
     @field_validator("flip", mode="before")
     @classmethod
     def _half_for_true(cls, value: Any) -> Any:

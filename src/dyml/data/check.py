@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dyml.data.looking import look_at_all
 from dyml.data.manifest import Manifest, find_manifest, read_manifest
 from dyml.data.table import row_numbers
+from dyml.data.text_column import TextColumn
 from dyml.errors import shortened
 
 TRAIN = "train"
@@ -139,22 +140,27 @@ def check_manifest(
     root: str | Path | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    fresh: bool = False,
 ) -> CheckReport:
     """Read a manifest, open all of its pictures in parallel threads and report.
+
+    What was seen is noted as it goes, so that a check which is stopped goes on where it was, and a later one
+    opens what has changed alone.
 
     Args:
         path, scales, root: as for `read_manifest`.
         workers: threads; None takes one a processor.
         progress: called with (pictures done, pictures in all) every few pictures.
+        fresh: open every picture, whatever was noted before.
 
     Raises:
         ManifestError, TaxonomyError: the manifest itself cannot be read.
     """
     file = find_manifest(path)
     manifest = read_manifest(file, scales, root)
-    looks = look_at_all([manifest.full_path(i) for i in range(len(manifest))], workers, progress)
-    bad = [(index, problem) for index, (_, problem) in enumerate(looks) if problem is not None]
-    groups = _identical([digest for digest, _ in looks])
+    looks = look_at_all(manifest, workers, progress, remember=not fresh)
+    bad = sorted(looks.problems.items())
+    groups = identical(looks.exact)
     named = sorted({index for index, _ in bad}.union(*groups))
     rows = dict(zip(named, row_numbers(file, named))) if named else {}
     shared = shared_classes(manifest)
@@ -180,8 +186,8 @@ def class_counts(manifest: Manifest) -> list[ClassCount]:
     """Count classes and pictures per split and scale: first for all pictures, then split by split."""
     rows = {"all": np.ones(len(manifest), dtype=bool)}
     if manifest.split is not None:
-        names = np.array(manifest.split, dtype=object)
-        rows |= {split: names == split for split in manifest.splits}
+        names = TextColumn.of(manifest.split)
+        rows |= {split: names.equals(split) for split in manifest.splits}
     counts = []
     for split, chosen in rows.items():
         for scale, column in zip(manifest.scales, manifest.labels[chosen].T):
@@ -202,7 +208,7 @@ def shared_classes(manifest: Manifest) -> list[str]:
     """Return the names of the fine classes that are in train and in another split."""
     if manifest.split is None:
         return []
-    train = np.array(manifest.split, dtype=object) == TRAIN
+    train = TextColumn.of(manifest.split).equals(TRAIN)
     fine = manifest.labels[:, 0]
     return _fine_names(manifest, np.intersect1d(fine[train], fine[~train]))
 
@@ -224,12 +230,21 @@ def _fine_names(manifest: Manifest, fine: NDArray[np.int64]) -> list[str]:
     return [str(i) if names is None else names[0][i] for i in fine.tolist()]
 
 
-def _identical(digests: Sequence[bytes | None]) -> list[list[int]]:
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, digest in enumerate(digests):
-        if digest is not None:
-            groups[digest].append(index)
-    return [group for group in groups.values() if len(group) > 1]
+def identical(hashes: NDArray[np.uint64]) -> list[list[int]]:
+    """Return the groups of rows with one hash, each rising, in order of their first rows.
+
+    Args:
+        hashes: (N,) or (N, W); rows of zeros stand for nothing and are in no group.
+    """
+    table = hashes.reshape(len(hashes), -1)
+    order = np.lexsort(tuple(table.T))
+    table = table[order]
+    new = np.r_[True, (table[1:] != table[:-1]).any(axis=1)][: len(table)]
+    starts = np.flatnonzero(new)
+    sizes = np.diff(np.r_[starts, len(table)])
+    many = (sizes > 1) & table[starts].any(axis=1)
+    groups = [sorted(order[start : start + size].tolist()) for start, size in zip(starts[many], sizes[many])]
+    return sorted(groups)
 
 
 def _duplicate(manifest: Manifest, rows: dict[int, int], group: list[int]) -> Duplicate:

@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from dyml.data.augment import fit_size
-from dyml.data.images import enough_pixels, open_image
+from dyml.data.faults import Faults
+from dyml.data.images import RefusedImage, enough_pixels, open_image
 from dyml.data.manifest import Manifest
+from dyml.data.random_view import as_tensor
 from dyml.data.samplers import Draw
 from dyml.errors import InputError
 
@@ -57,7 +57,7 @@ class ImageDataset(Dataset[tuple[Any, Tensor, int]]):
         min_size: int | None = None,
     ) -> None:
         self.manifest, self.channels, self.min_size = manifest, channels, min_size
-        self.transform = _as_tensor if transform is None else transform
+        self.transform = as_tensor if transform is None else transform
         self.labels = torch.from_numpy(manifest.labels.copy())
 
     def __len__(self) -> int:
@@ -95,6 +95,8 @@ class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
         threads: decoding threads; None means one a processor core.
         progress: show a progress bar where stderr is a terminal.
         resize: length of the shorter side before the centre is cut out; None means `size`.
+        faults: where given, pictures that cannot be opened are noted there and others take their places in
+            batches; None refuses the first.
 
     Attributes:
         images: (N, channels, size, size) uint8.
@@ -115,8 +117,9 @@ class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
         threads: int | None = None,
         progress: bool = True,
         resize: int | None = None,
+        faults: Faults | None = None,
     ) -> None:
-        self.manifest, self.size, self.channels = manifest, size, channels
+        self.manifest, self.size, self.channels, self.faults = manifest, size, channels, faults
         needed = ram_bytes(len(manifest), size, channels)
         if needed > max_bytes:
             raise InputError(
@@ -126,7 +129,7 @@ class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
             )
         self.labels = torch.from_numpy(manifest.labels.copy())
         self.images = torch.empty((len(manifest), channels, size, size), dtype=torch.uint8)
-        decode_all(manifest, self.images, squash, threads, progress, resize)
+        decode_all(manifest, self.images, squash, threads, progress, resize, faults)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -137,7 +140,7 @@ class RamDataset(Dataset[tuple[Tensor, Tensor, int]]):
 
     def __getitems__(self, items: Sequence[int | Draw]) -> Batch:
         """Return a whole batch, collated."""
-        index = torch.tensor([item.index if isinstance(item, Draw) else item for item in items])
+        index = torch.tensor(good_rows(items, self.faults))
         return Batch(self.images[index], self.labels[index], index)
 
 
@@ -147,6 +150,14 @@ def collate(batch: Any) -> Batch:
     Use it as a loader's `collate_fn`.
     """
     return batch if isinstance(batch, Batch) else Batch(*default_collate(batch))
+
+
+def good_rows(items: Sequence[int | Draw], faults: Faults | None) -> list[int]:
+    """Return the rows of a batch, others of their classes in the place of those that are known as bad."""
+    draws = [item if isinstance(item, Draw) else Draw(item, 0) for item in items]
+    if faults is None or not len(faults):
+        return [draw.index for draw in draws]
+    return [faults.stand_in(draw.index, draw.seed) for draw in draws]
 
 
 def ram_bytes(count: int, size: int, channels: int = 3) -> int:
@@ -172,6 +183,7 @@ def decode_all(
     threads: int | None = None,
     progress: bool = True,
     resize: int | None = None,
+    faults: Faults | None = None,
 ) -> None:
     """Decode every picture into its row of `images`, in threads (decoders release the interpreter).
 
@@ -182,17 +194,26 @@ def decode_all(
         threads: None means one a processor core.
         progress: show a progress bar where stderr is a terminal.
         resize: length of the shorter side before the centre is cut out; None means S.
+        faults: where given, pictures that cannot be opened are noted there and left grey.
 
     Raises:
-        ImageError: of the first picture found that cannot be opened; the rest is not tried.
+        ImageError: of the first picture found that cannot be opened, or, with `faults`, when there are too
+            many; the rest is not tried.
     """
     count, channels, size = images.shape[:3]
 
     def decode(start: int) -> int:
         stop = min(start + _CHUNK, count)
         for index in range(start, stop):
-            picture = open_image(manifest.full_path(index), channels, enough_pixels(resize or size))
-            images[index] = _as_tensor(fit_size(picture, size, resize, squash))
+            try:
+                picture = open_image(manifest.full_path(index), channels, enough_pixels(resize or size))
+            except RefusedImage:
+                if faults is None:
+                    raise
+                images[index] = 127
+                faults.note(index)
+                continue
+            images[index] = as_tensor(fit_size(picture, size, resize, squash))
         return stop - start
 
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool, _bar(count, progress) as advance:
@@ -202,11 +223,6 @@ def decode_all(
                 advance(future.result())
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _as_tensor(picture: Image.Image) -> Tensor:
-    pixels = np.array(picture)
-    return torch.from_numpy(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 @contextmanager

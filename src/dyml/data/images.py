@@ -7,7 +7,7 @@ the formats listed here are tried, and a picture that is cut short is refused in
 import re
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -24,6 +24,8 @@ ENDINGS = frozenset(
 )
 MAX_PIXELS = 64_000_000
 
+# The shorter side that is needed, or a function that says so for an upright picture of (width, height).
+MinSize = int | Callable[[int, int], int] | None
 Kind = Literal["missing", "empty", "truncated", "too large", "unreadable"]
 
 _ORIENTATION = 0x0112
@@ -46,7 +48,7 @@ class RefusedImage(ImageError):
         self.kind: Kind = kind
 
 
-def open_image(path: str | Path, channels: int = 3, min_size: int | None = None) -> Image.Image:
+def open_image(path: str | Path, channels: int = 3, min_size: MinSize = None) -> Image.Image:
     """Open a picture as 8-bit RGB or grey, upright, its first frame, transparency on white.
 
     16-bit grey is scaled to 8 bits, not clipped. CMYK, palette and the rest are converted.
@@ -55,7 +57,9 @@ def open_image(path: str | Path, channels: int = 3, min_size: int | None = None)
         path: a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM file, known by its content, not by its ending.
         channels: 3 for RGB, 1 for grey.
         min_size: pixels that the shorter side is needed in. A larger JPEG may then be decoded at a half, a
-            quarter or an eighth of its size, never below `min_size`; None decodes every pixel.
+            quarter or an eighth of its size, never below `min_size`; None decodes every pixel. A function is
+            given a JPEG's width and height, upright, from its header, and returns the number; it is not
+            called for other formats.
 
     Returns:
         A picture of mode "RGB" or "L", independent of the file.
@@ -93,19 +97,23 @@ def enough_pixels(size: int) -> int:
     return 2 * size
 
 
-def decode_image(stream: BinaryIO, name: str, channels: int = 3, min_size: int | None = None) -> Image.Image:
+def decode_image(stream: BinaryIO, name: str, channels: int = 3, min_size: MinSize = None) -> Image.Image:
     """Decode a picture from an open binary stream; `name` stands for it in messages.
 
     The same as `open_image` otherwise.
     """
     if channels not in (1, 3):
         raise InputError(f"channels must be 3 (RGB) or 1 (grey); got {channels}")
-    if min_size is not None and min_size < 1:
+    if isinstance(min_size, int) and min_size < 1:
         raise InputError(f"min_size must be 1 pixel or more; got {min_size}")
     with _pillow_warnings_silenced():
         try:
             with Image.open(stream, formats=FORMATS) as image:
                 _refuse_large(image.width, image.height, name)
+                if callable(min_size):
+                    whole = image.format != "JPEG"  # the others cannot be decoded smaller
+                    turned = not whole and _orientation(image) > 4
+                    min_size = None if whole else min_size(*(image.size[::-1] if turned else image.size))
                 if min_size is not None:
                     image.draft(None, (min_size, min_size))
                 image.load()

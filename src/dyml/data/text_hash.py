@@ -13,7 +13,7 @@ def hash_texts(texts: pa.Array) -> Hashes:
     """Return a number for every text; equal texts have equal numbers, in every process, on every machine.
 
     hash(t) = mix( Σ_j (t_j + 1) · P_j  mod 2⁶⁴ ) over the UTF-8 bytes t_j, with fixed odd numbers P_j.
-    Different texts agree by a chance of about 2⁻⁵⁶; whoever cannot live with that compares the texts themselves.
+    Different texts agree by a chance of about 2⁻⁵⁶; whoever cannot live with that compares the texts.
 
     Args:
         texts: (N,) large_string without nulls.

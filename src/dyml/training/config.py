@@ -60,6 +60,7 @@ class DataConfig(Strict):
         "reflect", description="what augmentation shows outside a picture"
     )
     ram: bool = Field(True, description="decode every picture once into memory; false: from disk each time")
+    pack: Path | None = Field(None, description="a pack of `dyml data pack` to read from; auto: in the cache")
     workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that load pictures, if not `ram`")
 
 

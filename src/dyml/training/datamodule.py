@@ -9,16 +9,21 @@ import lightning as L
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from dyml.data.augment import eval_transform, train_transform
+from dyml.data.augment import eval_transform
 from dyml.data.channels import STORED, SWAPPED, ChannelOrder
 from dyml.data.dataset import MAX_BYTES, ImageDataset, RamDataset, collate, ram_bytes
+from dyml.data.faults import Faults
 from dyml.data.glyphs import glyph_cache
 from dyml.data.images import enough_pixels
+from dyml.data.looking import refuse_bad
 from dyml.data.manifest import Manifest, read_manifest
 from dyml.data.official.opening import recorded_order
+from dyml.data.packing import PackedDataset, Recipe
+from dyml.data.packing.opening import AUTO, open_packed
 from dyml.data.samplers import SeededBatches
 from dyml.data.streaming import picture_batches
-from dyml.errors import ConfigError
+from dyml.data.view_dataset import ViewDataset
+from dyml.errors import ConfigError, ImageError
 from dyml.training.build import build_sampler
 from dyml.training.config import Config, DataConfig
 
@@ -54,7 +59,34 @@ def official_places(config: DataConfig) -> list[Path]:
 
 
 class StepLoader(DataLoader):
-    """A loader whose place in an epoch follows from the trainer's step: it needs no state."""
+    """A loader whose place in an epoch follows from the trainer's step: it needs no state.
+
+    Attributes:
+        faults: what the worker processes note; read before each batch is given.
+    """
+
+    faults: Faults | None = None
+
+    def __iter__(self) -> Any:
+        """Yield batches until too many pictures are bad.
+
+        Raises:
+            ImageError: they are; the text names files.
+        """
+        batches = super().__iter__()
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except ImageError:
+                # From a worker process it comes with a traceback as its text; here it is said anew.
+                if self.faults is not None:
+                    self.faults.check()
+                raise
+            if self.faults is not None:
+                self.faults.check()
+            yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: see `PictureData.train_dataloader`."""
@@ -75,6 +107,7 @@ class PictureData(L.LightningDataModule):
         test: manifest of the test split; None where the configuration names none.
         validation: manifest of what is measured during training; None where there is none.
         shared: names of the fine classes that are trained on and tested, too; none in an open-set split.
+        faults: the training pictures that could not be opened so far.
     """
 
     def __init__(self, config: Config) -> None:
@@ -95,32 +128,43 @@ class PictureData(L.LightningDataModule):
         tested = () if self.test is None else _fine_names(self.test)
         self.shared = sorted(set(_fine_names(self.train)) & set(tested))
         self.batches_per_epoch = len(build_sampler(config, self.train))
-        if config.data.ram and not _fits(self.train, config.data.resize or config.data.size, config.data):
+        in_memory = config.data.ram and config.data.pack is None
+        if in_memory and not _fits(self.train, config.data.resize or config.data.size, config.data):
             raise ConfigError(
                 f"{len(self.train):,} training pictures take over {MAX_BYTES / 2**30:.0f} GB of memory: "
-                f"set --data.ram false, which opens them from disk, or choose a smaller --data.size"
+                f"set --data.ram false, which opens them from disk each time, or --data.pack auto, which "
+                f"brings them to size once, or choose a smaller --data.size"
             )
-        self._train_pictures: ImageDataset | RamDataset | None = None
-        self._judged: dict[Manifest, RamDataset] = {}
+        self.faults = Faults(self.train)
+        self._train_pictures: ViewDataset | RamDataset | PackedDataset | None = None
+        self._judged: dict[Manifest, RamDataset | PackedDataset] = {}
 
     def load(self) -> None:
-        """Get the pictures ready: decode them into memory, or open them later.
+        """Get the pictures ready: bring the pack up to date, decode them into memory, or open them later.
 
-        The test pictures, too, so that a bad one shows before the training and not after it.
+        The pictures that are measured, too, so that a bad one shows before the training and not after it.
 
         Raises:
-            ImageError: a picture cannot be opened; the text names its file.
+            ImageError: more than 1 % of the training pictures, or a picture of another split, cannot be
+                opened; the text names files.
+            RunError: the pack cannot be written or read.
         """
         settings = self.config.data
         if self._train_pictures is not None:
             return
-        if settings.ram:
-            self._train_pictures = RamDataset(self.train, settings.resize or settings.size, settings.channels)
-            if self.test is not None:
-                self._in_memory(self.test)
+        size = settings.resize or settings.size
+        if settings.pack is not None:
+            recipe = Recipe(size, settings.channels)
+            self._train_pictures = open_packed(self.train, settings.pack, recipe, self.faults)
+        elif settings.ram:
+            self._train_pictures = RamDataset(self.train, size, settings.channels, faults=self.faults)
         else:
-            transform = train_transform(self.config.augment, settings.size, settings.channels)
-            self._train_pictures = ImageDataset(self.train, transform, settings.channels)
+            self._train_pictures = ViewDataset(
+                self.train, self.config.augment, settings.size, settings.channels, self.faults
+            )
+        for manifest in (self.test, self.validation):
+            if manifest is not None and self._in_memory(manifest) is None:
+                refuse_bad(manifest)
 
     def test_batches(self) -> Iterator[Tensor]:
         """Yield the test pictures in order as (B, C, size, size) uint8.
@@ -132,7 +176,8 @@ class PictureData(L.LightningDataModule):
         assert self.test is not None
         pictures = self._in_memory(self.test)
         if pictures is not None:
-            yield from pictures.images.split(size)
+            for start in range(0, len(pictures), size):
+                yield pictures.__getitems__(range(start, min(start + size, len(pictures)))).images
             return
         transform, channels, least = self._as_judged()
         yield from picture_batches(self.test, transform, size, channels, min_size=least)
@@ -150,8 +195,9 @@ class PictureData(L.LightningDataModule):
         epoch, start = divmod(self.trainer.global_step, len(sampler))
         sampler.set_epoch(epoch)
         sampler.start_batch = start
-        workers = 0 if self.config.data.ram else self.config.data.workers
-        return StepLoader(
+        in_memory = isinstance(self._train_pictures, RamDataset)
+        workers = 0 if in_memory else self.config.data.workers
+        loader = StepLoader(
             self._train_pictures,
             batch_sampler=SeededBatches(sampler, self.config.train.seed),
             collate_fn=collate,
@@ -159,6 +205,8 @@ class PictureData(L.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=self.trainer.accelerator.__class__.__name__ == "CUDAAccelerator",
         )
+        loader.faults = self.faults
+        return loader
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation pictures, in order, decoded once if there is memory for them."""
@@ -168,15 +216,22 @@ class PictureData(L.LightningDataModule):
             pictures = ImageDataset(self.validation, *self._as_judged())
         return DataLoader(pictures, batch_size=self.config.eval.batch_size, collate_fn=collate)
 
-    def _in_memory(self, manifest: Manifest) -> RamDataset | None:
-        """Return pictures as they are judged, decoded once; None where they are too many."""
+    def _in_memory(self, manifest: Manifest) -> RamDataset | PackedDataset | None:
+        """Return pictures as they are judged, decoded once; None where they are opened each time."""
         settings = self.config.data
-        if not settings.ram or not _fits(manifest, settings.size, settings):
+        recipe = Recipe(settings.size, settings.channels, settings.resize)
+        # A pack that was named holds one size; one in the cache is made for each.
+        packed = settings.pack is not None and (recipe.resize is None or str(settings.pack) == AUTO)
+        if not packed and not (settings.ram and _fits(manifest, settings.size, settings)):
             return None
         if manifest not in self._judged:
-            self._judged[manifest] = RamDataset(
-                manifest, settings.size, settings.channels, resize=settings.resize
-            )
+            if packed:
+                assert settings.pack is not None
+                self._judged[manifest] = open_packed(manifest, settings.pack, recipe)
+            else:
+                self._judged[manifest] = RamDataset(
+                    manifest, settings.size, settings.channels, resize=settings.resize
+                )
         return self._judged[manifest]
 
     def _as_judged(self) -> tuple[Any, int, int]:

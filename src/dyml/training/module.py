@@ -48,9 +48,10 @@ class EmbeddingModule(L.LightningModule):
         self.loss = loss
         self.teacher = build_teacher(config, embedder, loss)
         self.total_steps = total_steps
-        self.augment = (
-            BatchAugment(config.augment, config.data.size, config.data.padding) if config.data.ram else None
-        )
+        # Pictures that are opened from disk each time are cropped there, before most of them is decoded.
+        whole = config.data.ram or config.data.pack is not None
+        augment = config.augment if whole else config.augment.without_crop
+        self.augment = BatchAugment(augment, config.data.size, config.data.padding)
         self.last_validation: Result | None = None
         self._validated: list[tuple[Tensor, Tensor]] = []
 
@@ -79,8 +80,7 @@ class EmbeddingModule(L.LightningModule):
         images = self._in_order(images)
         seed = step_seed(self.config.train.seed, self.global_step, self.global_rank)
         torch.manual_seed(seed)
-        if self.augment is not None:
-            images = self.augment(images, seed)
+        images = self.augment(images, seed)
         features = self.embedder.features(images)
         embeddings = self.embedder.project(features)
         outputs = () if self.teacher is None else self.teacher(features, images)

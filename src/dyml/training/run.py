@@ -134,6 +134,8 @@ def _go(
         )
     try:
         device, speed = _fit(config, folder, data, module, console)
+        if said := data.faults.report():
+            console.print(said, soft_wrap=True)
         if not _is_first_process():
             raise SystemExit(0)  # the first process judges for all
         with _going_on(folder):
