@@ -8,8 +8,19 @@ import typer
 if TYPE_CHECKING:
     from dyml.data.builders import Built, Source
 
-KINDS = ("table", "class-folders", "inaturalist", "online-products", "cub", "vehicle-id", "veri-wild")
-WITH_TAXONOMY = ("class-folders", "cub", "vehicle-id")
+KINDS = (
+    "table",
+    "class-folders",
+    "imaterialist",
+    "inaturalist",
+    "online-products",
+    "cub",
+    "comp-cars",
+    "vehicle-id",
+    "veri-wild",
+    "vehicles",
+)
+WITH_TAXONOMY = ("class-folders", "imaterialist", "cub", "vehicle-id", "vehicles")
 
 
 Levels = Annotated[
@@ -37,8 +48,8 @@ Annotations = Annotated[
 ClassTable = Annotated[
     Path | None,
     typer.Option(
-        help="class-folders, cub, vehicle-id: a table of one row a class (folder, bird, model): its name, "
-        "then the levels above it, fine to coarse.",
+        help=f"{', '.join(WITH_TAXONOMY)}: a table of one row a class (folder, product, bird, model): its "
+        "name, then the levels above it, fine to coarse; or a tree (.json, or .txt of `parent child`).",
         show_default=False,
     ),
 ]
@@ -150,13 +161,19 @@ def _read(
             return builders.read_online_products(source)
         case "veri-wild":
             return builders.read_veri_wild(source)
+        case "comp-cars":
+            return builders.read_comp_cars(source)
     if taxonomy is None:
         raise ManifestError(f"{kind} names no coarser classes: give a table of them with --taxonomy")
     match kind:
         case "cub":
             return builders.read_cub(source, taxonomy)
+        case "imaterialist":
+            return builders.read_imaterialist(source, taxonomy)
         case "vehicle-id":
             return builders.read_vehicle_id(source, taxonomy)
+        case "vehicles":
+            return builders.read_vehicles(source, taxonomy)
     return builders.read_class_folders(source, taxonomy)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dyml.data.builders.source import Lineage
+from dyml.data.builders.tree_file import is_tree_file, read_tree
 from dyml.data.table import read_table
 from dyml.errors import ManifestError
 
@@ -12,7 +13,7 @@ def read_lookup(file: Path) -> tuple[tuple[str, ...], dict[str, Lineage]]:
 
     Args:
         file: CSV or Parquet. The first column names the class; the others are levels, fine to coarse, blank
-            where a class lacks one.
+            where a class lacks one. A tree is read, too: see `read_tree`.
 
     Returns:
         The names of the levels, and by class its names at them.
@@ -20,6 +21,8 @@ def read_lookup(file: Path) -> tuple[tuple[str, ...], dict[str, Lineage]]:
     Raises:
         ManifestError: the table cannot be read, has one column alone, or has a class twice with other values.
     """
+    if is_tree_file(file):
+        return read_tree(file)
     table = read_table(file)
     if len(table.names) < 2:
         raise ManifestError(f"{file}: needs a column of classes and one or more coarser levels after it")
