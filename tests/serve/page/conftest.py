@@ -46,7 +46,7 @@ def open_page(browser: Browser, stand_in: tuple[str, page_service.Service]) -> I
 
     def open_at(
         address: str = "", *, theme: str = "light", phone: bool = False, calm: bool = True,
-        expect: str | None = None, base: str | None = None,
+        expect: str | None = None, base: str | None = None, wait: bool = True,
     ) -> Page:  # fmt: skip
         context = browser.new_context(
             color_scheme=theme,  # type: ignore[arg-type]
@@ -65,6 +65,8 @@ def open_page(browser: Browser, stand_in: tuple[str, page_service.Service]) -> I
         page.on("pageerror", lambda error: seen.append(str(error)))
         page.on("request", lambda asked: asked.url.startswith((home, "blob:", "data:")) or seen.append(asked.url))
         page.goto(home + address)
+        if wait:
+            page.wait_for_function("() => document.documentElement.dataset.ready")
         return page
 
     yield open_at

@@ -5,6 +5,7 @@ counted on all pairs. Attributes of `Service` bring about what a page must cope 
 gauge, an empty gallery.
 """
 
+import contextlib
 import io
 import json
 import threading
@@ -74,12 +75,12 @@ class Gallery:
             curve[knots > 0.97] = max(curve.max(), 0.97)
             floor = np.maximum(floor, curve)
             missed, wrong = np.cumsum(same) / sum(same), 1 - np.cumsum(other) / sum(other)
-            cut = int(np.argmin(np.abs(missed - wrong)))
+            cut, even = int(np.argmax(floor >= 0.5)), int(np.argmin(np.abs(missed - wrong)))
             found.append(
                 {
                     "name": name,
                     "threshold": round(float(knots[cut]), 4),
-                    "eer": round(float(missed[cut] + wrong[cut]) / 2, 4),
+                    "eer": round(float(missed[even] + wrong[even]) / 2, 4),
                     "curve": {"similarity": knots.round(4).tolist(), "probability": floor.round(4).tolist()},
                 }
             )
@@ -231,6 +232,8 @@ class Service:
         fields = read(body, headers)
         part = fields["file"] if "file" in fields else fields
         vector = self._vector(part)
+        if vector is None and "id" in fields:
+            return problem(404, "Not found", f"the gallery has no item {fields['id']!r}")
         if vector is None:
             return problem(422, "Not a picture", "the upload is not a picture that can be read")
         here = gallery()
@@ -331,7 +334,9 @@ def serve(port: int = 0) -> tuple[ThreadingHTTPServer, Service]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            with contextlib.suppress(ConnectionError):  # a page that was closed meanwhile
+                self.wfile.write(content)
+                self.wfile.flush()
 
         do_GET = do_POST = _do
 

@@ -48,7 +48,7 @@ export class Browse {
     const short = above && row.name.startsWith(`${above} `) ? row.name.slice(above.length + 1) : row.name;
     const twist = below && el("button", { type: "button", class: "twist", "aria-expanded": "false", "aria-label": `Classes within ${row.name}` }, "›");
     const pick = el("button", { type: "button", class: "pick", "data-scale": this.scales[m], "data-class": row.name, vars: { "--part": row.count / most } },
-      chip(this.scales[m], row.name), el("span", { class: "name" }, short), el("span", { class: "number" }, count(row.count)));
+      chip(this.scales[m], row.name), el("span", { class: "name" }, short), tally(row.count));
     const item = el("li", {}, el("div", { class: "twig" }, twist || el("span", { class: "twist" }), pick));
     const open = (expanded) => {
       if (!twist) return;
@@ -75,7 +75,7 @@ export class Browse {
       [...this.rows.get(scale).values()].filter((row) => row.name.toLowerCase().includes(wanted)).map((row) => ({ scale, row })));
     $("#matches").replaceChildren(...found.slice(0, 60).map(({ scale, row }) => el("li", {},
       el("button", { type: "button", class: "pick", onclick: () => this.pick(scale, row.name) },
-        chip(scale, row.name), el("span", { class: "name" }, row.name), el("span", { class: "soft" }, scale), el("span", { class: "number" }, count(row.count))))));
+        chip(scale, row.name), el("span", { class: "name" }, row.name), el("span", { class: "soft" }, scale), tally(row.count)))));
     if (!found.length) $("#matches").append(el("li", { class: "soft" }, "No class has that in its name."));
     this.shell.announce(`${found.length} classes found`);
   }
@@ -143,3 +143,6 @@ export class Browse {
     }
   }
 }
+
+/** A count that is read aloud as one. */
+const tally = (number) => el("span", { class: "number" }, el("span", { class: "sr" }, ": "), count(number), el("span", { class: "sr" }, " pictures"));

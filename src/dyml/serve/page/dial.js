@@ -15,7 +15,8 @@ export class Dial {
     });
     this.ruler.setGauge(gauge);
     this.buttons = gauge.names.map((name, m) => el("button", {
-      type: "button", "aria-pressed": "false", vars: { "--mine": `var(--level${gauge.level(m)})` }, onclick: () => this.jump(m),
+      type: "button", "aria-pressed": "false", disabled: gauge.known && gauge.marks[m] === null,
+      title: gauge.known && gauge.marks[m] === null && "Nowhere on the ruler is the same likelier than not", vars: { "--mine": `var(--level${gauge.level(m)})` }, onclick: () => this.jump(m),
     }, name));
     $("#scales").append(...[...this.buttons].reverse()); // like the ruler: wide to the left
     this.at(this.start(this.m), this.m);
