@@ -9,6 +9,7 @@ import typer
 from dyml.cli.build import build, card
 from dyml.cli.official import official
 from dyml.cli.pack import pack
+from dyml.cli.problems import print_problems
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -269,13 +270,8 @@ def _print_report(report: "CheckReport", allow_single: bool) -> None:
     typer.echo(verdict[report.open_set])
     for group in report.lookalikes:
         typer.echo(f"Look alike, are they one class? {' / '.join(group)}")
-    problems = report.problems(allow_single)
-    if not problems:
-        typer.echo("No problems found.")
+    if not print_problems(report.problems(allow_single)):
         return
-    typer.echo(f"Problems found ({len(problems)}):")
-    for problem in problems:
-        typer.echo(f"- {problem}")
     for picture in report.bad[:_MOST_LINES]:
         typer.echo(f"  row {picture.row}: {picture.reason}")
     if len(report.bad) > _MOST_LINES:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dyml.cli.problems import print_problems
+
 if TYPE_CHECKING:
     from dyml.data.official import Converted, ReleaseCheck
 
@@ -45,8 +47,8 @@ def official(
     """
     from rich.console import Console
 
-    from dyml.data.official import check_release, convert, read_release
     from dyml.data.channels import checked_order
+    from dyml.data.official import check_release, convert, read_release
 
     checked_order(channels)
     with Console(stderr=True).status(f"checking {root}"):
@@ -87,13 +89,7 @@ def _print(report: "ReleaseCheck") -> None:
     Console().print(table)
     for note in report.notes():
         typer.echo(f"- {note}")
-    problems = report.problems()
-    if not problems:
-        typer.echo("No problems found.")
-        return
-    typer.echo(f"Problems found ({len(problems)}):")
-    for problem in problems:
-        typer.echo(f"- {problem}")
+    print_problems(report.problems())
 
 
 def _print_written(folder: Path, written: "Converted | None", check: bool) -> None:

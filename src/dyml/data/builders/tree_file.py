@@ -100,8 +100,12 @@ def _edges(file: Path) -> Iterator[tuple[str, str]]:
             raise ManifestError(f"{file}: not a tree of classes as JSON: {error}") from error
     else:
         table = read_table(file)
+        if len(table.names) != len(EDGES):
+            raise ManifestError(
+                f"{file}: needs the two columns {' and '.join(EDGES)}; it has {shortened(table.names)}"
+            )
         columns = [[name.strip() for name in table.text(c).fill_null("").to_pylist()] for c in table.names]
-        yield from zip(*columns[:2])
+        yield from zip(*columns)
         there = set(columns[0])
         yield from ((parent, "") for parent in columns[1] if parent not in there)
 
