@@ -132,11 +132,12 @@ export class GalleryMap {
     const which = this.data.labels[this.scale] ?? [];
     const radius = Math.min(2.2 + Math.log2(this.plane.zoom) * 0.9, 7) * (seen.length > 20000 ? 0.6 : 1);
     const dim = (i) => (this.hits ? !this.hits.has(i) : this.stressed !== null && which[i] !== this.stressed);
+    const soft = pageColour("soft");
     for (const faint of [true, false]) {
       pen.globalAlpha = faint ? 0.16 : 0.88;
       for (const [i, px, py] of seen) {
         if (dim(i) !== faint) continue;
-        pen.fillStyle = this.colour(which[i]);
+        pen.fillStyle = faint ? soft : this.colour(which[i]);
         const r = this.hits && !faint ? radius * 1.5 : radius;
         if (seen.length > 20000) {
           pen.fillRect(px - r, py - r, 2 * r, 2 * r);

@@ -27,7 +27,7 @@ export class Ruler {
     this.axis = el("div", { class: "axis" });
     this.grip = el("span", { class: "grip" });
     this.needle = el("div", { class: "needle" }, this.grip);
-    const drawn = [this.unknown, this.canvas, this.shade, this.marks, this.lit, this.band, this.axis, this.needle];
+    const drawn = [this.canvas, this.shade, this.unknown, this.marks, this.lit, this.band, this.axis, this.needle];
     this.stage = el("div", { class: fixed ? "stage fixed" : "stage" });
     if (!fixed) {
       this.slider = el("input", { type: "range", class: "slider", min: -1, max: 1, step: "any", "aria-label": label });
