@@ -185,6 +185,24 @@ def test_a_second_writer_waits_or_is_told(tmp_path: Path) -> None:
     assert gallery.add([item(1)]).added == 1  # the lock went with the process
 
 
+def test_a_full_disk_is_said_and_harms_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "g"
+    Gallery.create(folder, DIM, ("fine", "coarse"))
+    writer = Writer(folder, "limit")
+    writer.wait_for("found")
+    text = "".join(writer.lines)
+    writer.kill()
+    assert "refused cannot write to the gallery in" in text
+    assert "nothing of this batch was stored" in text
+    assert "warned the index was not written anew" in text
+    assert f"found 3 {BATCH}" in text
+    gallery = Gallery.open(folder)
+    assert check_whole(gallery) == set(range(BATCH))
+    gallery.add([item(number) for number in range(BATCH, 3 * BATCH)])
+    gallery.optimize()
+    assert check_whole(gallery) == set(range(3 * BATCH))
+
+
 def test_two_writers_take_turns(tmp_path: Path) -> None:
     folder = tmp_path / "g"
     Gallery.create(folder, DIM, ("fine", "coarse"))

@@ -33,6 +33,31 @@ def say(word: str, *numbers: int) -> None:
     print(word, *numbers, flush=True)
 
 
+def write_until_full(gallery: Gallery) -> None:
+    """Let no file grow beyond some size, as a full disk does, and add more than that."""
+    import resource
+    import signal
+    import warnings
+
+    from dyml.errors import RunError
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    gallery.add([item(n) for n in range(BATCH)])
+    say("added", *range(BATCH))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+    try:
+        gallery.add([item(n) for n in range(BATCH, 20 * BATCH)])
+    except RunError as error:
+        say(f"refused {error}")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 30_000))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        gallery.engine.flush(force=True)  # type: ignore[call-arg]
+    say(f"warned {caught[0].message}")
+    say("found", int(gallery.search(item(3).vector, k=1)[0].id[4:]), len(gallery))
+    time.sleep(60)
+
+
 def main() -> None:
     """Write until killed."""
     folder, what, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -42,6 +67,8 @@ def main() -> None:
         with gallery.engine.writing():
             say("held")
             time.sleep(60)
+    if what == "limit":
+        write_until_full(gallery)
     number = seed
     while True:
         if what in ("add", "optimize"):

@@ -25,6 +25,7 @@ from dyml.files import atomic_path, write_json
 from dyml.index.building import read_index
 from dyml.index.extras import engine_module
 from dyml.index.parts import Names, Part, order_of_ids
+from dyml.index.rows import first_line
 
 CURRENT, VECTORS, COLUMNS = "current.json", "vectors.faiss", "columns.arrow"
 FORMAT = 1
@@ -94,8 +95,13 @@ def publish(
         value = {"format": FORMAT, "version": version, "folder": name, "count": len(ids)}
         write_json(folder / CURRENT, value)
         _sync_folder(folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(new, ignore_errors=True)
+        if isinstance(error, (OSError, RuntimeError, pa.ArrowException)) and not isinstance(error, RunError):
+            # faiss and Arrow report a full disk in their own words.
+            raise RunError(
+                f"cannot write the index {new}: {first_line(error)}. Look at its space."
+            ) from error
         raise
     _remove_others(folder, name)
 
