@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dyml.cli.build import build, card
+from dyml.cli.duplicates import duplicates
 from dyml.cli.official import official
 from dyml.cli.pack import pack
 from dyml.cli.problems import print_problems
@@ -211,6 +212,11 @@ app.command(
     "`dyml data build table shop.csv manifest.csv --path-column image --scales sku,type,category`",
 )(build)
 app.command("card", epilog="Example: `dyml data card photos card.html`")(card)
+app.command(
+    "duplicates",
+    epilog="Exit code: 0 no leak, 1 something is in two splits, 2 the manifest cannot be read.\n\n"
+    "Example: `dyml data duplicates photos --sheet duplicates.html`",
+)(duplicates)
 app.command(
     "pack",
     epilog="Examples:\n\n`dyml data pack photos packs/photos --size 160`\n\n"

@@ -174,7 +174,7 @@ def check_manifest(
             BadPicture(rows[index], manifest.paths[index], problem.kind, str(problem))
             for index, problem in bad
         ),
-        duplicates=tuple(_duplicate(manifest, rows, group) for group in groups),
+        duplicates=tuple(duplicate(manifest, rows, group) for group in groups),
         single=tuple(single_classes(manifest)),
         shared=tuple(shared),
         lookalikes=tuple(group for names in manifest.taxonomy.names or () for group in lookalikes(names)),
@@ -247,7 +247,8 @@ def identical(hashes: NDArray[np.uint64]) -> list[list[int]]:
     return sorted(groups)
 
 
-def _duplicate(manifest: Manifest, rows: dict[int, int], group: list[int]) -> Duplicate:
+def duplicate(manifest: Manifest, rows: dict[int, int], group: list[int]) -> Duplicate:
+    """Return a group of identical pictures with what differs in it; `rows` gives the row numbers."""
     labels = manifest.labels[group]
     return Duplicate(
         rows=tuple(rows[index] for index in group),
