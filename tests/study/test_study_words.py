@@ -6,7 +6,7 @@ import pytest
 from fake_records import TITLES, records
 
 from dyml.study.methods import SHIPPED
-from dyml.study.page import method_table, page_text
+from dyml.study.page import method_table, page_text, summary_table
 from dyml.study.records import Record, as_csv, spread_of
 from dyml.study.tables import run_line, text_table
 from dyml.study.words import across_sets, conflict, ordinal, rank, spreads, verdict
@@ -19,8 +19,7 @@ SAME = {"csl": [60.0, 61.0], "cosface": [60.0, 61.0], "tied": [60.5, 60.5]}
 def test_a_clear_winner() -> None:
     said = verdict(records(CLEAR), "overall", "mAP", TITLES)
     assert said == (
-        "mAP: **CSL (60.5) wins**, 10.0 ahead of CosFace per scale (50.5); a difference of 0.8 would be "
-        "chance."
+        "mAP: **CSL (60.5) wins**, 10.0 ahead of CosFace per scale (50.5); up to 0.8 may be chance."
     )
 
 
@@ -94,6 +93,23 @@ def test_a_table_is_ordered_and_marks_who_is_level() -> None:
         "| CosFace per scale | **60.9 ± 1.0** | – | 3 |",
         "| Tied proxies | 41.0 ± 1.0 | – | 3 |",
     ]
+
+
+def test_nobody_is_marked_where_all_are_level() -> None:
+    assert "**" not in method_table(records(SAME), TITLES, [("overall", "mAP")])
+
+
+def test_a_summary_over_sets() -> None:
+    other = {"csl": [40.0, 40.5, 41.0], "cosface": [70.0, 70.5, 71.0]}
+    both = [*records(CLEAR), *records(other, set_name="grocery")]
+    assert summary_table(both, TITLES).splitlines() == [
+        "| method | glyphs: mAP | grocery: mAP | mean ASI | mean mAP | mean CMC@1 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| CosFace per scale | 50.5 ± 0.5 | 70.5 ± 0.5 | 60.5 | 60.5 | 60.5 |",
+        "| CSL | 60.5 ± 0.5 | 40.5 ± 0.5 | 50.5 | 50.5 | 50.5 |",
+        "| Tied proxies | 40.5 ± 0.5 | – | – | – | – |",
+    ]
+    assert summary_table(records(CLEAR), TITLES) == ""
 
 
 def test_the_terminal_shows_the_same() -> None:

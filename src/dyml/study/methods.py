@@ -52,7 +52,9 @@ class Method:
 
 def per_scale(loss: str, weights: tuple[float, ...] | None = None, **args: Any) -> dict[str, Any]:
     """Return the section of a single-scale loss of `dyml.losses` at every scale, or with weights."""
-    section: dict[str, Any] = {"type": "dyml.losses.MultiScale", "loss": f"dyml.losses.{loss}", "args": args}
+    section: dict[str, Any] = {"type": "dyml.losses.MultiScale", "loss": f"dyml.losses.{loss}"}
+    if args:
+        section["args"] = args
     return section if weights is None else {**section, "weights": list(weights)}
 
 

@@ -11,6 +11,7 @@ from dyml.study.methods import Method
 from dyml.study.plan import Task
 from dyml.study.records import Record, as_csv, as_json, scales_of, spread_of
 from dyml.study.setting import about
+from dyml.study.statistics import Standing
 from dyml.study.tables import cell
 from dyml.study.words import JUDGED, across_sets, by_method, conflict, standing_of, verdict
 
@@ -77,6 +78,7 @@ def page_text(
         "deviation of one run taken from all methods of the set together. With so many methods, a bare win "
         "may still be luck.",
         "\n".join(f"- {across_sets(records, titles, *judged)}" for judged in JUDGED),
+        summary_table(records, titles),
     ]
     for name in sets:
         parts += _set_part(name, [r for r in records if r.set == name], titles, figures.get(name))
@@ -126,12 +128,10 @@ def method_table(
         columns: scale and measure of each column.
         plain: leave the scale out of the headings.
     """
-    columns = list(columns)
-    best = {}
+    columns, groups, best = list(columns), by_method(records), {}
     for column in columns:
         found = standing_of(records, *column)
-        best[column] = set(found.level) if found is not None and found.margin is not None else set()
-    groups = by_method(records)
+        best[column] = _marked(found, len(groups))
     order = sorted(groups, key=lambda key: -_mean(groups[key], "overall", "mAP"))
     heads = [
         measure if plain or scale in ("overall", "multi") else f"{scale} {measure}"
@@ -145,6 +145,38 @@ def method_table(
             cells.append(f"**{text}**" if key in best[column] else text)
         lines.append(f"| {titles[key]} | {' | '.join(cells)} | {len(groups[key])} |")
     return "\n".join(lines)
+
+
+def _marked(found: Standing | None, methods: int) -> set[str]:
+    """Return whom a table marks in a column: nobody where nothing is known, or where all are level."""
+    if found is None or found.margin is None or len(found.level) == methods:
+        return set()
+    return set(found.level)
+
+
+def summary_table(records: Sequence[Record], titles: Mapping[str, str]) -> str:
+    """Return one line a method over all sets: overall mAP of each, then means over sets; empty for one set.
+
+    The mean is that of the sets' means, and only where a method was run on all of them.
+    """
+    sets = list(dict.fromkeys(record.set for record in records))
+    if len(sets) < 2:
+        return ""
+    names = ("ASI", "mAP", "CMC@1")
+    lines = []
+    for key, own in by_method(records).items():
+        of_sets = [[record for record in own if record.set == name] for name in sets]
+        means = [
+            sum(_mean(of_set, "overall", name) for of_set in of_sets) / len(sets) if all(of_sets) else None
+            for name in names
+        ]
+        cells = [cell(spread_of(of_set, "overall", "mAP")) for of_set in of_sets]
+        cells += ["–" if mean is None else f"{mean:.1f}" for mean in means]
+        lines.append((-(means[1] or 0.0), f"| {titles[key]} | {' | '.join(cells)} |"))
+    heads = [*(f"{name}: mAP" for name in sets), *(f"mean {name}" for name in names)]
+    rule = f"| --- |{' ---: |' * len(heads)}"
+    ordered = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
+    return "\n".join([f"| method | {' | '.join(heads)} |", rule, *ordered])
 
 
 def _mean(records: Sequence[Record], scale: str, name: str) -> float:

@@ -59,7 +59,7 @@ def verdict(records: Sequence[Record], scale: str, name: str, titles: Mapping[st
         ahead = found[result.best].mean - found[second].mean
         return (
             f"{place}: **{shown[0]} wins**, {ahead:.1f} ahead of {titles[second]} "
-            f"({found[second].mean:.1f}); a difference of {result.margin:.1f} would be chance."
+            f"({found[second].mean:.1f}); up to {result.margin:.1f} may be chance."
         )
     if len(result.level) == len(found):
         return f"{place}: no difference between any of the {len(found)} methods (within {result.margin:.1f})."
