@@ -63,7 +63,9 @@ def open_page(browser: Browser, stand_in: tuple[str, page_service.Service]) -> I
         home = base or stand_in[0]
         page.on("console", lambda said: said.type in ("error", "warning") and seen.append(said.text))
         page.on("pageerror", lambda error: seen.append(str(error)))
-        page.on("request", lambda asked: asked.url.startswith((home, "blob:", "data:")) or seen.append(asked.url))
+        page.on(
+            "request", lambda asked: asked.url.startswith((home, "blob:", "data:")) or seen.append(asked.url)
+        )
         page.goto(home + address)
         if wait:
             page.wait_for_function("() => document.documentElement.dataset.ready")

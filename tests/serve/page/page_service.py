@@ -5,15 +5,15 @@ counted on all pairs. Attributes of `Service` bring about what a page must cope 
 gauge, an empty gallery.
 """
 
-import contextlib
 import io
 import json
+import sys
 import threading
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,9 +26,16 @@ from PIL import Image, ImageDraw, ImageFont
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "src" / "dyml" / "serve" / "page"
 SCALES = ("fine", "middle", "coarse")
-FACES = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSans-Oblique", "DejaVuSansMono")
+FACES = (
+    "DejaVuSans",
+    "DejaVuSans-Bold",
+    "DejaVuSerif",
+    "DejaVuSerif-Bold",
+    "DejaVuSans-Oblique",
+    "DejaVuSansMono",
+)
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-POLICY = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'"
 FAMILIES = {
     "latin": [c for c in range(0x41, 0x180) if chr(c).isalpha()],
     "greek": [*range(0x391, 0x3A2), *range(0x3A3, 0x3AA), *range(0x3B1, 0x3CA), *range(0x3AC, 0x3B0)],
@@ -89,12 +96,14 @@ class Gallery:
     def chances(self, similarity: float) -> dict[str, float]:
         """Return P(same) per scale."""
         return {
-            s["name"]: round(float(np.interp(similarity, s["curve"]["similarity"], s["curve"]["probability"])), 4)
+            s["name"]: round(
+                float(np.interp(similarity, s["curve"]["similarity"], s["curve"]["probability"])), 4
+            )
             for s in self.scales
         }
 
 
-@lru_cache
+@cache
 def gallery() -> Gallery:
     """Return the gallery of about 1,900 glyphs, the same every time."""
     rng = np.random.default_rng(7)
@@ -126,7 +135,7 @@ def gallery() -> Gallery:
     return made
 
 
-@lru_cache(maxsize=None)
+@cache
 def picture(code: int, face: str, size: int = 96) -> bytes:
     """Return a PNG of a character: white on dark, like the built-in data."""
     spec = find_spec("matplotlib")
@@ -230,7 +239,7 @@ class Service:
 
     def _search(self, body: bytes, headers: Any) -> tuple[int, Any, dict[str, str]]:
         fields = read(body, headers)
-        part = fields["file"] if "file" in fields else fields
+        part = fields.get("file", fields)
         vector = self._vector(part)
         if vector is None and "id" in fields:
             return problem(404, "Not found", f"the gallery has no item {fields['id']!r}")
@@ -249,7 +258,11 @@ class Service:
             }
             for i in order[: 0 if self.empty else int(fields.get("k", 10))]
         ]
-        return 200, {"query": {"id": fields.get("id")}, "results": results, "groups": None, "took_ms": 3.1}, {}
+        return (
+            200,
+            {"query": {"id": fields.get("id")}, "results": results, "groups": None, "took_ms": 3.1},
+            {},
+        )
 
     def _compare(self, body: bytes, headers: Any) -> tuple[int, Any, dict[str, str]]:
         fields = read(body, headers)
@@ -334,17 +347,22 @@ def serve(port: int = 0) -> tuple[ThreadingHTTPServer, Service]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            with contextlib.suppress(ConnectionError):  # a page that was closed meanwhile
-                self.wfile.write(content)
-                self.wfile.flush()
+            self.wfile.write(content)
 
         do_GET = do_POST = _do
 
         def log_message(self, format: str, *args: Any) -> None:
             """Stay silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing of a page that was closed meanwhile."""
+            if not isinstance(sys.exception(), ConnectionError):
+                super().handle_error(request, client_address)
+
+    server = Server(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, service
 

@@ -45,7 +45,8 @@ def drop(page: Page, selector: str, kind: str = "drop") -> None:
           const transfer = new DataTransfer();
           transfer.items.add(new File([await canvas.convertToBlob()], "mine.png", {type: "image/png"}));
           const options = {bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer};
-          const event = kind === "drop" ? new DragEvent("drop", options) : new ClipboardEvent("paste", options);
+          const Kind = kind === "drop" ? DragEvent : ClipboardEvent;
+          const event = new Kind(kind, options);
           document.querySelector(selector).dispatchEvent(event);
         }""",
         [selector, kind],
@@ -169,7 +170,9 @@ def test_cards_tell_chance_similarity_and_place(open_page, service) -> None:  # 
     page.get_by_label("Group by").select_option("nothing")
     for place, chance in enumerate(cards.locator(".figures b").all_inner_texts()[:40]):
         expected = gallery().chances(similarities()[place])["fine"]
-        said = "> 99 %" if expected > 0.99 else "< 1 %" if expected < 0.01 else f"{int(100 * expected + 0.5)} %"
+        said = (
+            "> 99 %" if expected > 0.99 else "< 1 %" if expected < 0.01 else f"{int(100 * expected + 0.5)} %"
+        )
         assert chance == said
     assert cards.first.locator(".place").inner_text() == "latin › E"
     assert f"{similarities()[0]:.3f}" in cards.first.inner_text()
@@ -190,7 +193,9 @@ def test_ruler_and_grid_point_at_each_other(open_page, service) -> None:  # type
     page.mouse.move(stress["x"] + 2, stress["y"] + stress["height"] - 1)
     expect(page.locator("#peek")).to_be_visible()
     expect(page.locator("#peek")).to_contain_text("LETTER E WITH ACUTE")
-    expect(page.locator("#results .card.lit")).to_have_attribute("data-place", card.get_attribute("data-place"))
+    expect(page.locator("#results .card.lit")).to_have_attribute(
+        "data-place", card.get_attribute("data-place")
+    )
     page.mouse.move(5, 400)
     expect(page.locator("#peek")).to_be_hidden()
 
@@ -206,7 +211,11 @@ def test_a_result_closely(open_page, service) -> None:  # type: ignore[no-untype
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(f"{similarities()[1]:.3f}")
-    assert [row.split("\t")[0] for row in dialog.locator("tbody tr").all_inner_texts()] == ["coarse", "middle", "fine"]
+    assert [row.split("\t")[0] for row in dialog.locator("tbody tr").all_inner_texts()] == [
+        "coarse",
+        "middle",
+        "fine",
+    ]
     page.keyboard.press("ArrowRight")
     expect(dialog).to_contain_text(f"{similarities()[2]:.3f}")
     page.keyboard.press("Escape")
@@ -316,7 +325,9 @@ def test_deep_links_and_the_back_button(open_page, service) -> None:  # type: ig
 def test_the_live_region_counts(open_page, service) -> None:  # type: ignore[no-untyped-def]
     page = open_page(SEARCH + "&scale=middle")
     number = (similarities() >= threshold("middle")).sum()
-    expect(page.get_by_role("status")).to_contain_text(re.compile(rf"^{number} results in \d+ classes: same middle"))
+    expect(page.get_by_role("status")).to_contain_text(
+        re.compile(rf"^{number} results in \d+ classes: same middle")
+    )
 
 
 def test_the_theme_is_chosen_and_kept(open_page, service) -> None:  # type: ignore[no-untyped-def]
@@ -327,7 +338,10 @@ def test_the_theme_is_chosen_and_kept(open_page, service) -> None:  # type: igno
     page.reload()
     expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 21, 25)"
-    assert open_page(theme="dark").evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 21, 25)"
+    assert (
+        open_page(theme="dark").evaluate("getComputedStyle(document.body).backgroundColor")
+        == "rgb(18, 21, 25)"
+    )
 
 
 def test_the_files_hold_nothing_inline_or_foreign() -> None:

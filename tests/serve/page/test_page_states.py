@@ -71,7 +71,9 @@ def test_a_thousand_results_turn_within_a_frame(open_page, service) -> None:  # 
     for by in ("nothing", "the dial’s scale"):
         page.get_by_label("Group by").select_option(by)
         median, high, most = page.evaluate(turn)
-        print(f"grouped by {by}: a movement takes {median:.1f} ms, 95 %: {high:.1f} ms, at most {most:.1f} ms")
+        print(
+            f"grouped by {by}: a movement takes {median:.1f} ms, 95 %: {high:.1f} ms, at most {most:.1f} ms"
+        )
         assert median < 16
         assert high < 60  # on a busy machine
 
@@ -83,7 +85,8 @@ def test_the_page_is_soon_there(open_page, service) -> None:  # type: ignore[no-
     expect(page.locator("#results .card").first).to_be_visible()
     page = open_page()
     took = page.evaluate(
-        "() => performance.getEntriesByType('resource').filter(e => e.name.includes('/v1/')).at(-1).responseEnd"
+        """() => performance.getEntriesByType("resource")
+          .filter((entry) => entry.name.includes("/v1/")).at(-1).responseEnd"""
     )
     print(f"interactive after {took:.0f} ms")
     assert took < 4000  # on a busy machine
@@ -159,7 +162,9 @@ def test_a_key_is_asked_for_once(open_page, service) -> None:  # type: ignore[no
     dialog.get_by_role("button", name="Open the gallery").click()
     expect(page.locator("#results .card").first).to_be_visible()
     expect(dialog).to_be_hidden()
-    page.wait_for_function("() => document.querySelector('#results img').naturalWidth > 0")  # sent with the key
+    page.wait_for_function(
+        "() => document.querySelector('#results img').naturalWidth > 0"
+    )  # sent with the key
     page.reload()
     expect(page.locator("#results .card").first).to_be_visible()
     assert page.evaluate("[sessionStorage.length, localStorage.length]") == [1, 0]

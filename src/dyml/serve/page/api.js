@@ -2,6 +2,7 @@
 
 const KEY = "dyml-key";
 const TRIES = 6;
+const BUSY = [429, 503];
 let ask = null; // shows the key dialog; resolves to the key, or rejects
 let asking = null;
 
@@ -26,7 +27,7 @@ export async function request(path, { json, form, signal, onwait } = {}) {
     if (answer.ok) return answer.json();
     const problem = await read(answer);
     if (answer.status === 401) await newKey(problem);
-    else if (answer.status === 429 && attempt < TRIES) await pause(answer, attempt, onwait, signal);
+    else if (BUSY.includes(answer.status) && answer.headers.has("Retry-After") && attempt < TRIES) await pause(answer, attempt, onwait, signal);
     else throw problem;
   }
 }
@@ -68,7 +69,7 @@ async function newKey(problem) {
 
 async function pause(answer, attempt, onwait, signal) {
   const said = Number(answer.headers.get("Retry-After"));
-  const seconds = Number.isFinite(said) && said > 0 ? Math.min(said, 60) : Math.min(2 ** (attempt - 1), 16);
+  const seconds = said > 0 ? Math.min(said, 60) : Math.min(2 ** (attempt - 1), 16);
   for (let left = Math.ceil(seconds); left > 0; left -= 1) {
     onwait?.(left);
     await new Promise((done) => setTimeout(done, Math.min(seconds, 1) * 1000));

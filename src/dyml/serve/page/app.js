@@ -72,7 +72,7 @@ class Shell {
     for (const link of $$("nav [data-view]")) {
       const view = link.dataset.view;
       const { id, upload, a, b, scale } = this.route;
-      const kept = { search: { id, upload }, map: { id, upload }, compare: { a, b }, browse: {} }[view];
+      const kept = { search: { id, upload }, map: { id, upload }, compare: a || b ? { a, b } : this.compare.pair, browse: {} }[view];
       const query = this.lastQuery ?? {};
       const next = view === "search" || view === "map" ? (id || upload ? kept : query) : kept;
       if (id || upload) this.lastQuery = { id, upload };
@@ -106,7 +106,7 @@ class Shell {
     const made = [["Search with this", () => go({ view: "search", id: item.id, scale: this.dial.scale }), true]];
     const { id, upload } = this.lastQuery ?? {};
     if (id || upload) made.push(["Compare with the query", () => go({ view: "compare", a: id ?? `upload:${upload}`, b: item.id })]);
-    else made.push(["Compare…", () => this.compare.take("a", { id: item.id })]);
+    else made.push(["Compare…", () => this.compare.take(null, { id: item.id })]);
     return made;
   }
 

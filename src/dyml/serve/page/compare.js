@@ -11,6 +11,7 @@ import { Ruler } from "./ruler.js";
 export class Compare {
   constructor(shell) {
     this.shell = shell;
+    this.pair = {};
     this.slots = { a: $("#slot-a"), b: $("#slot-b") };
     for (const side of ["a", "b"]) this.wire(side, this.slots[side]);
     $("#swap").addEventListener("click", () => {
@@ -31,15 +32,18 @@ export class Compare {
     });
   }
 
-  /** Put a picture into a slot, or into the first free one. */
+  /** Put a picture into a slot, or into the free one; with both full, begin anew. */
   take(side, { file, id }) {
     if (!file && !id) return;
-    const { a } = this.shell.route;
-    const free = side ?? (a ? "b" : "a");
-    this.shell.go({ ...this.shell.route, view: "compare", [free]: file ? `upload:${keep(file)}` : id });
+    const { a, b } = this.pair;
+    const value = file ? `upload:${keep(file)}` : id;
+    if (side) this.shell.go({ view: "compare", a, b, [side]: value });
+    else if (a && !b) this.shell.go({ view: "compare", a, b: value });
+    else this.shell.go({ view: "compare", a: value, b: a ? undefined : b });
   }
 
   async show(route) {
+    this.pair = { a: route.a, b: route.b };
     const asked = `${route.a ?? ""}\n${route.b ?? ""}`;
     if (asked === this.asked) return;
     this.asked = asked;

@@ -9,7 +9,7 @@ import { address } from "./pictures.js";
 import { Plane } from "./plane.js";
 
 const NEAR = 14; // px from a point that still counts as on it
-const PICTURES = 90; // as many at once
+const PICTURES = 240; // as many at once
 const LEGEND = 12;
 
 export class GalleryMap {
@@ -225,8 +225,11 @@ export class GalleryMap {
   }
 
   placeTip(tip, px, py) {
-    const left = px > this.plane.width / 2;
-    tip.style.transform = `translate(${px + (left ? -14 : 14)}px, ${py + 14}px) translateX(${left ? "-100%" : "0"})`;
+    const { width, height } = this.plane;
+    const [wide, tall] = [tip.offsetWidth, tip.offsetHeight];
+    const x = px + 14 + wide > width ? Math.max(px - 14 - wide, 6) : px + 14;
+    const y = py + 14 + tall > height ? Math.max(py - 14 - tall, 6) : py + 14;
+    tip.style.transform = `translate(${x}px, ${y}px)`;
   }
 
   async click(px, py, reach = this.seen?.length <= PICTURES ? 36 : NEAR) {

@@ -14,8 +14,25 @@ export function thumbnail(id, kind = "thumbnails", eager = false) {
   const image = el("img", { alt: "", decoding: "async", draggable: "false", width: 96, height: 96 });
   if (!eager) image.loading = "lazy";
   image.addEventListener("error", () => image.classList.add("missing"));
-  address(id, kind, (url) => { image.src = url; });
+  const load = () => address(id, kind, (url) => { image.src = url; });
+  if (eager || !key()) load();
+  else whenSeen(image, load);
   return image;
+}
+
+const waiting = new WeakMap();
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    watcher.unobserve(target);
+    waiting.get(target)();
+  }
+}, { rootMargin: "400px" });
+
+/** With a key the page fetches pictures itself, so it must be as lazy as the browser would be. */
+function whenSeen(image, load) {
+  waiting.set(image, load);
+  watcher.observe(image);
 }
 
 /** Call `use` with an address of the picture that <img> can load. */

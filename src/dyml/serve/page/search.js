@@ -42,6 +42,7 @@ export class Search {
     if (asked === this.asked) return;
     this.asked = asked;
     this.abort?.abort();
+    this.shell.busy(false);
     this.shell.notice(null);
     if (!asked) {
       this.set([], null);
