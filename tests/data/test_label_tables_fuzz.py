@@ -51,7 +51,7 @@ HEADS = {
 def reader(kind: str) -> tuple[str, Callable[[Path], object]]:
     """Return the ending that a kind of table has, and what reads it."""
     levels = ["kind", "area"]
-    return {
+    readers: dict[str, tuple[str, Callable[[Path], object]]] = {
         "records": (".csv", lambda file: read_records(file, SCALES)),
         "manifest": (".csv", read_manifest),
         "lookup": (".csv", read_lookup),
@@ -61,7 +61,8 @@ def reader(kind: str) -> tuple[str, Callable[[Path], object]]:
         "tree": (".json", read_tree),
         "edges": (".csv", read_tree),
         "list": (".txt", lambda file: read_list(file, 2)),
-    }[kind]
+    }
+    return readers[kind]
 
 
 @pytest.mark.parametrize("kind", HEADS)

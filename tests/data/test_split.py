@@ -62,6 +62,43 @@ def test_three_sides_are_never_empty(parents: list[list[int]], seed: int) -> Non
     assert set(open_set_split(tree(parents), 0.4, 0.2, seed)) == {"train", "val", "test"}
 
 
+@settings(max_examples=80, deadline=None)
+@given(parents=TREES, share=st.floats(0.1, 0.6), val=st.floats(0.05, 0.3), seed=st.integers(0, 99))
+def test_validation_takes_no_class_from_training(
+    parents: list[list[int]], share: float, val: float, seed: int
+) -> None:
+    taxonomy = tree(parents)
+    sides = open_set_split(taxonomy, share, val, seed)
+    alone = [on for scale in (1, 2) for on in _alone(taxonomy, sides, scale)]
+    # There must be one validation class; where every class is the last of its parent, one of these it is.
+    assert len(alone) <= 2 * (sides.count("val") == 1)
+
+
+def _alone(taxonomy: Taxonomy, sides: list[str], scale: int) -> list[set[str]]:
+    """Return the sides of the classes with several fine classes that are not both in train and in test."""
+    fine = np.bincount(taxonomy.lineage[:, scale])
+    found = sides_of(taxonomy, sides, scale)
+    return [on for class_id, on in found.items() if fine[class_id] > 1 and not {"train", "test"} <= on]
+
+
+@settings(max_examples=40, deadline=None)
+@given(parents=TREES, share=st.floats(0.05, 0.95), seed=st.integers(0, 99), data=st.data())
+def test_the_order_of_the_classes_does_not_matter(
+    parents: list[list[int]], share: float, seed: int, data: st.DataObject
+) -> None:
+    taxonomy = tree(parents)
+    order = data.draw(st.permutations(range(taxonomy.num_fine)))
+    names = [list(level) for level in taxonomy.names or ()]
+    rows = taxonomy.lineage[order]
+    turned = Taxonomy.from_labels(
+        np.stack([np.argsort(order)[rows[:, 0]], rows[:, 1], rows[:, 2]], axis=1),
+        taxonomy.scales,
+        [[names[0][i] for i in order], *names[1:]],
+    )
+    one, other = open_set_split(taxonomy, share, seed=seed), open_set_split(turned, share, seed=seed)
+    assert dict(zip(names[0], one)) == dict(zip((turned.names or ())[0], other))
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     parents=st.lists(st.lists(st.integers(4, 9), min_size=1, max_size=5), min_size=1, max_size=4),

@@ -26,8 +26,9 @@ def open_set_split(
 ) -> list[str]:
     """Choose a side for every fine class.
 
-    Every coarser class with two fine classes or more is on both sides, even where that moves the share. A
-    class with a single fine class is wholly on one side; those fill up the share of the class above them.
+    Every coarser class with two fine classes or more is in train and in test, even where that moves the
+    shares; only where no other fine class is left does val take the last one of train. A class with a single
+    fine class is wholly on one side; those fill up the share of the class above them.
 
     Args:
         taxonomy: the tree; classes are told apart by their names.
@@ -60,7 +61,11 @@ def open_set_split(
     result[test] = "test"
     if val_share:
         rest = np.setdiff1d(every, test)
-        result[_choose(taxonomy, keys, rest, val_share * taxonomy.num_fine, spare=1)] = "val"
+        free = np.setdiff1d(rest, _last_of_their_class(taxonomy, rest))
+        if len(free):
+            result[_choose(taxonomy, keys, free, val_share * taxonomy.num_fine, spare=1)] = "val"
+        else:
+            result[min(rest.tolist(), key=lambda fine: keys[0][fine])] = "val"
     return [str(side) for side in result]
 
 
@@ -128,6 +133,16 @@ def side_counts(manifest: Manifest) -> list[SideCount]:
         fine = np.bincount(manifest.taxonomy.codes[:, m])
         counts.append(SideCount(scale, len(sides), int((sides > 1).sum()), int((fine == 1).sum())))
     return counts
+
+
+def _last_of_their_class(taxonomy: Taxonomy, rest: Ints) -> Ints:
+    """Return the fine classes that are all that is left of a coarser class that had several."""
+    last = np.zeros(len(rest), dtype=bool)
+    for codes in taxonomy.codes.T[1:]:
+        last |= (np.bincount(codes[rest], minlength=len(codes))[codes[rest]] == 1) & (
+            np.bincount(codes)[codes[rest]] > 1
+        )
+    return rest[last]
 
 
 @dataclass(frozen=True)
