@@ -122,11 +122,11 @@ def kill_while_deleting(folder: Path, rounds: int, seed: int) -> None:
 
 @pytest.mark.parametrize("what", ["add", "optimize"])
 def test_kill_while_adding(tmp_path: Path, what: str) -> None:
-    kill_while_adding(tmp_path / "g", what, 2, seed=1)
+    kill_while_adding(tmp_path / "g", what, 1, seed=1)
 
 
 def test_kill_while_deleting(tmp_path: Path) -> None:
-    kill_while_deleting(tmp_path / "g", 2, seed=2)
+    kill_while_deleting(tmp_path / "g", 1, seed=2)
 
 
 @pytest.mark.slow
@@ -150,8 +150,8 @@ def test_one_process_reads_while_another_writes(tmp_path: Path) -> None:
     writer = Writer(folder, "optimize")
     try:
         writer.wait_for("ready")
-        counts, end = [], time.monotonic() + 2.0
-        while time.monotonic() < end:
+        counts, end = [], time.monotonic() + 100
+        while time.monotonic() < end and (not counts or counts[-1] < 3 * BATCH):
             gallery.refresh()
             counts.append(len(gallery))
             hits = gallery.search(item(3).vector, k=5)
@@ -165,7 +165,7 @@ def test_one_process_reads_while_another_writes(tmp_path: Path) -> None:
     finally:
         lines = writer.kill()
     assert counts == sorted(counts)
-    assert counts[-1] > BATCH
+    assert counts[-1] >= 3 * BATCH
     added = set().union(*numbers_of(lines, "added"))
     assert added <= check_whole(Gallery.open(folder))
 

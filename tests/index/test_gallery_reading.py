@@ -160,7 +160,7 @@ def test_a_disk_that_is_full_for_the_index_keeps_the_items(
 
     monkeypatch.setattr(faiss, "write_index", full)
     vectors = np.random.default_rng(0).normal(size=(2000, 4))
-    with pytest.warns(UserWarning, match="the index was not written anew: cannot write the index"):
+    with pytest.warns(UserWarning, match=r"the index was not written anew: cannot write .*full"):
         report = gallery.add(ids=[f"i{n}" for n in range(2000)], vectors=vectors)
     assert report.added == len(gallery) == 2000
     assert gallery.search(vectors[7], k=1)[0].id == "i7"
