@@ -42,8 +42,8 @@ def require(role: Role) -> Callable[..., Awaitable[None]]:
     return check
 
 
-def service_of(request: Request) -> Service:
-    """Return the service behind a request."""
+async def service_of(request: Request) -> Service:
+    """Return the service behind a request (asynchronous: others would get a thread each)."""
     service: Service = request.app.state.service
     return service
 

@@ -1,6 +1,7 @@
 """The outermost layer: request ids, the log, counters, security headers, and who may ask at all."""
 
 import asyncio
+import itertools
 import logging
 import re
 import secrets
@@ -30,6 +31,7 @@ HEADERS = {
 SAFE = ("GET", "HEAD", "OPTIONS")
 ALWAYS = ("/healthz", "/readyz", "/metrics")
 LEFT = 499  # what the log says where the client left; nothing is sent
+_PREFIX, _numbers = secrets.token_hex(4), itertools.count()
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -125,7 +127,7 @@ class _Request:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         given = Headers(scope=scope).get("x-request-id", "")
-        self.id = given if _GOOD_ID.fullmatch(given) else secrets.token_hex(8)
+        self.id = given if _GOOD_ID.fullmatch(given) else f"{_PREFIX}-{next(_numbers):06x}"
         self.scope, self._send = scope, send
         self.start, self.status = time.perf_counter(), 0
         scope.setdefault("state", {})["request_id"] = self.id

@@ -20,6 +20,7 @@ from dyml.serve.protocol import protocol_with
 from dyml.serve.service import Service
 
 BACKLOG = 2048
+SWITCH = 0.001  # seconds after which threads that decode let the one that answers go on
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -112,6 +113,7 @@ def url_of(door: socket.socket) -> str:
 
 def run(app: FastAPI, limits: Limits, door: socket.socket) -> None:
     """Serve until a signal comes."""
+    sys.setswitchinterval(SWITCH)
     server_for(app, limits).run(sockets=[door])
 
 
