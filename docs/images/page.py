@@ -17,7 +17,7 @@ ADDRESS, ITEM = [
 ][:2]
 VIEWS = {
     "page": (f"#id={quote(ITEM, safe='')}&scale=middle", "#results img"),
-    "page-map": (f"#view=map&id={quote(ITEM, safe='')}&scale=middle", "#legend button"),
+    "page-map": (f"#view=map&id={quote(ITEM, safe='')}&scale=coarse", "#legend button"),
 }
 SEEN = """() => [...document.images].every((image) => {
   const box = image.getBoundingClientRect();

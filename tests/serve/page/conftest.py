@@ -1,16 +1,15 @@
 """A browser, the stand-in service, and a page that fails its test when the console shows an error."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import page_service
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from page_service import Open
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,9 @@ def service(stand_in: tuple[str, page_service.Service]) -> page_service.Service:
 @pytest.fixture
 def open_page(browser: Browser, stand_in: tuple[str, page_service.Service]) -> Iterator[Open]:
     """Open the page at an address; at the end no error may have been seen but those a test expects."""
-    contexts, seen, expected = [], [], []
+    contexts: list[BrowserContext] = []
+    seen: list[str] = []
+    expected: list[str] = []
 
     def open_at(
         address: str = "", *, theme: str = "light", phone: bool = False, calm: bool = True,
@@ -61,11 +62,7 @@ def open_page(browser: Browser, stand_in: tuple[str, page_service.Service]) -> I
             expected.append(expect)
         page = context.new_page()
         home = base or stand_in[0]
-        page.on("console", lambda said: said.type in ("error", "warning") and seen.append(said.text))
-        page.on("pageerror", lambda error: seen.append(str(error)))
-        page.on(
-            "request", lambda asked: asked.url.startswith((home, "blob:", "data:")) or seen.append(asked.url)
-        )
+        listen(page, home, seen)
         page.goto(home + address)
         if wait:
             page.wait_for_function("() => document.documentElement.dataset.ready")
@@ -76,3 +73,19 @@ def open_page(browser: Browser, stand_in: tuple[str, page_service.Service]) -> I
         context.close()
     left = [text for text in seen if not any(words in text for words in expected)]
     assert left == []
+
+
+def listen(page: Page, home: str, seen: list[str]) -> None:
+    """Note errors, warnings, and requests that go elsewhere."""
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            seen.append(message.text)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((home, "blob:", "data:")):
+            seen.append(request.url)
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("request", asked)

@@ -1,153 +1,32 @@
-"""A small stand-in for the service: the agreed HTTP interface over a made-up gallery of glyphs.
+"""A small stand-in for the service: the agreed HTTP interface over a made-up gallery.
 
-Vectors are drawn around centres of the tree, so that similarities fall as in a trained space; the curves are
-counted on all pairs. Attributes of `Service` bring about what a page must cope with: keys, a busy server, no
-gauge, an empty gallery.
+Attributes of `Service` bring about what a page must cope with: keys, a busy server, no gauge, nothing there.
 """
 
 import io
 import json
 import sys
 import threading
-import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from functools import cache, cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from page_gallery import SCALES, gallery, picture
+from PIL import Image
+from playwright.sync_api import Page
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "src" / "dyml" / "serve" / "page"
-SCALES = ("fine", "middle", "coarse")
-FACES = (
-    "DejaVuSans",
-    "DejaVuSans-Bold",
-    "DejaVuSerif",
-    "DejaVuSerif-Bold",
-    "DejaVuSans-Oblique",
-    "DejaVuSansMono",
-)
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 POLICY = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'"
-FAMILIES = {
-    "latin": [c for c in range(0x41, 0x180) if chr(c).isalpha()],
-    "greek": [*range(0x391, 0x3A2), *range(0x3A3, 0x3AA), *range(0x3B1, 0x3CA), *range(0x3AC, 0x3B0)],
-    "cyrillic": [*range(0x410, 0x450), 0x401, 0x451, 0x407, 0x457, 0x419, 0x439],
-    "arrows": [*range(0x2190, 0x219A), *range(0x21D0, 0x21DA)],
-    "chess": list(range(0x2654, 0x2660)),
-}
 
-
-@dataclass
-class Gallery:
-    """Items of the made-up gallery, their labels, vectors and places on the map."""
-
-    ids: list[str]
-    codes: list[int]
-    faces: list[str]
-    labels: list[dict[str, str]]
-    vectors: np.ndarray
-    places: np.ndarray
-
-    @cached_property
-    def similarity(self) -> np.ndarray:
-        """(N, N) cosines."""
-        return self.vectors @ self.vectors.T
-
-    @cached_property
-    def shared(self) -> np.ndarray:
-        """(N, N) how many scales two items share."""
-        codes = [np.unique([row[s] for row in self.labels], return_inverse=True)[1] for s in SCALES]
-        return sum((c[:, None] == c[None]).astype(np.int8) for c in codes)  # type: ignore[return-value]
-
-    @cached_property
-    def scales(self) -> list[dict[str, Any]]:
-        """Threshold, EER and curve of every scale."""
-        upper = np.triu_indices(len(self.ids), 1)
-        similarity, shared = self.similarity[upper], self.shared[upper]
-        knots = np.linspace(-1, 1, 401)
-        counts = [np.histogram(similarity[shared == level], np.append(knots, 1.005))[0] for level in range(4)]
-        weights = [count / max(count.sum(), 1) for count in counts]  # every level equally likely
-        found, floor = [], np.zeros(401)
-        for place, name in enumerate(SCALES):
-            same, other = sum(weights[3 - place :]), sum(weights[: 3 - place])
-            curve = np.maximum.accumulate(same / np.maximum(same + other, 1e-9))
-            curve[knots > 0.97] = max(curve.max(), 0.97)
-            floor = np.maximum(floor, curve)
-            missed, wrong = np.cumsum(same) / sum(same), 1 - np.cumsum(other) / sum(other)
-            cut, even = int(np.argmax(floor >= 0.5)), int(np.argmin(np.abs(missed - wrong)))
-            found.append(
-                {
-                    "name": name,
-                    "threshold": round(float(knots[cut]), 4),
-                    "eer": round(float(missed[even] + wrong[even]) / 2, 4),
-                    "curve": {"similarity": knots.round(4).tolist(), "probability": floor.round(4).tolist()},
-                }
-            )
-        return found
-
-    def chances(self, similarity: float) -> dict[str, float]:
-        """Return P(same) per scale."""
-        return {
-            s["name"]: round(
-                float(np.interp(similarity, s["curve"]["similarity"], s["curve"]["probability"])), 4
-            )
-            for s in self.scales
-        }
-
-
-@cache
-def gallery() -> Gallery:
-    """Return the gallery of about 1,900 glyphs, the same every time."""
-    rng = np.random.default_rng(7)
-    made = Gallery([], [], [], [], np.zeros(0), np.zeros(0))
-    centres: dict[str, np.ndarray] = {}
-    places: dict[str, np.ndarray] = {}
-    vectors, spots = [], []
-    for turn, (family, codes) in enumerate(FAMILIES.items()):
-        places[family] = 4.2 * np.array([np.cos(turn * 1.257), np.sin(turn * 1.257)])
-        for code in codes:
-            base = unicodedata.normalize("NFKD", chr(code))[0].upper()
-            middle = f"{family} {base if base.isalpha() else unicodedata.name(base).split()[-1].lower()}"
-            fine = f"U+{code:04X} {unicodedata.name(chr(code))}"
-            for name, spread in ((family, 1.0), (middle, 1.05), (fine, 0.75)):
-                centres.setdefault(name, spread * rng.standard_normal(48) / 48**0.5)
-            places.setdefault(middle, rng.standard_normal(2) * 1.25)
-            places.setdefault(fine, rng.standard_normal(2) * 0.34)
-            for face in FACES:
-                made.ids.append(f"{family}/U+{code:04X}/{face}.png")
-                made.codes.append(code)
-                made.faces.append(face)
-                made.labels.append({"fine": fine, "middle": middle, "coarse": family})
-                noise = 0.8 * rng.standard_normal(48) / 48**0.5
-                vectors.append(centres[family] + centres[middle] + centres[fine] + noise)
-                spots.append(places[family] + places[middle] + places[fine] + rng.standard_normal(2) * 0.07)
-    table = np.array(vectors)
-    made.vectors = table / np.linalg.norm(table, axis=1, keepdims=True)
-    made.places = np.array(spots)
-    return made
-
-
-@cache
-def picture(code: int, face: str, size: int = 96) -> bytes:
-    """Return a PNG of a character: white on dark, like the built-in data."""
-    spec = find_spec("matplotlib")
-    assert spec is not None
-    assert spec.origin is not None
-    path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{face}.ttf"
-    image = Image.new("L", (size, size), 16)
-    font = ImageFont.truetype(str(path), int(size * 0.66))
-    ImageDraw.Draw(image).text((size / 2, size / 2), chr(code), fill=245, font=font, anchor="mm")
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
+Open = Callable[..., Page]
 
 
 @dataclass
@@ -248,15 +127,17 @@ class Service:
         here = gallery()
         cosines = here.vectors @ vector
         order = [int(i) for i in np.argsort(-cosines, kind="stable") if here.ids[i] != fields.get("id")]
+        order = order[: 0 if self.empty else int(fields.get("k", 10))]
+        chances = here.all_chances(cosines[order])
         results = [
             {
                 "id": here.ids[i],
                 "similarity": round(float(cosines[i]), 5),
-                "probabilities": here.chances(float(cosines[i])) if self.gauge else None,
+                "probabilities": chance if self.gauge else None,
                 "labels": here.labels[i],
                 "metadata": {"face": here.faces[i]},
             }
-            for i in order[: 0 if self.empty else int(fields.get("k", 10))]
+            for i, chance in zip(order, chances)
         ]
         return (
             200,
@@ -284,19 +165,23 @@ class Service:
 
     def _items(self, asked: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
         here = gallery()
-        made = [
-            {"id": name, "labels": labels, "metadata": {"face": face}}
-            for name, labels, face in zip(here.ids, here.labels, here.faces)
-        ]
+
+        def item(place: int) -> dict[str, Any]:
+            return {
+                "id": here.ids[place],
+                "labels": here.labels[place],
+                "metadata": {"face": here.faces[place]},
+            }
+
         if "id" in asked:
             place = self._place(asked["id"])
             if place is None:
                 return problem(404, "Not found", f"the gallery has no item {asked['id']!r}")
-            return 200, made[place], {}
-        kept = [item for item in made if item["labels"][asked["scale"]] == asked["class"]]  # type: ignore[index]
+            return 200, item(place), {}
+        kept = [place for place, row in enumerate(here.labels) if row[asked["scale"]] == asked["class"]]
         start, limit = int(asked.get("after", 0)), int(asked.get("limit", 50))
         more = str(start + limit) if start + limit < len(kept) else None
-        return 200, {"items": kept[start : start + limit], "next": more}, {}
+        return 200, {"items": [item(place) for place in kept[start : start + limit]], "next": more}, {}
 
     def _map(self) -> tuple[int, Any, dict[str, str]]:
         here = gallery()
@@ -323,7 +208,7 @@ def read(body: bytes, headers: Any) -> dict[str, Any]:
         return dict(json.loads(body))
     parts = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body).get_payload()
     found: dict[str, Any] = {}
-    for part in parts:  # type: ignore[union-attr]
+    for part in parts:
         content = part.get_payload(decode=True)  # type: ignore[union-attr]
         name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
         found[str(name)] = content if part.get_filename() else content.decode()  # type: ignore[union-attr]

@@ -1,14 +1,14 @@
-"""The page in a real browser: every action a reader has, over the stand-in service."""
+"""The page in a real browser: searching and turning the dial, over the stand-in service."""
 
 import re
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-import page_service
 import pytest
-from page_service import gallery, picture
-from playwright.sync_api import Page, expect
+from page_gallery import gallery, picture
+from page_service import Open, Service
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.xdist_group("browser")]
 
@@ -32,8 +32,15 @@ def kept(page: Page) -> int:
     return int(page.inner_text("#kept").replace(",", ""))
 
 
-def dial(page: Page):  # type: ignore[no-untyped-def]
+def dial(page: Page) -> Locator:
     return page.get_by_role("slider", name="The dial")
+
+
+def box_of(locator: Locator) -> dict[str, float]:
+    """Return where an element is."""
+    found = locator.bounding_box()
+    assert found is not None
+    return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
 
 
 def drop(page: Page, selector: str, kind: str = "drop") -> None:
@@ -53,18 +60,18 @@ def drop(page: Page, selector: str, kind: str = "drop") -> None:
     )
 
 
-def test_a_click_in_the_gallery_searches(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_a_click_in_the_gallery_searches(open_page: Open, service: Service) -> None:
     page = open_page()
     expect(page.locator("#samples li")).to_have_count(24)
     assert len({text.split(" › ")[0] for text in page.locator("#samples .place").all_inner_texts()}) == 5
-    name = page.locator("#samples .card").nth(3).get_attribute("data-id")
+    name = page.locator("#samples .card").nth(3).get_attribute("data-id") or ""
     page.locator("#samples .card").nth(3).click()
     expect(page.locator("#results .card").first).to_be_visible()
     assert f"id={quote(name, safe='')}" in page.url
     assert page.get_by_role("img", name=f"The query: {name}").is_visible()
 
 
-def test_a_file_is_chosen(open_page, service, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_is_chosen(open_page: Open, service: Service, tmp_path: Path) -> None:
     (tmp_path / "held.png").write_bytes(picture(0xC9, "DejaVuSans"))
     page = open_page()
     with page.expect_file_chooser() as chooser:
@@ -78,7 +85,7 @@ def test_a_file_is_chosen(open_page, service, tmp_path: Path) -> None:  # type: 
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_a_picture_is_dropped_or_pasted(open_page, service, kind: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_picture_is_dropped_or_pasted(open_page: Open, service: Service, kind: str) -> None:
     page = open_page()
     expect(page.locator("#samples li").first).to_be_visible()
     drop(page, "body", kind)
@@ -86,7 +93,7 @@ def test_a_picture_is_dropped_or_pasted(open_page, service, kind: str) -> None: 
     expect(page.locator("#results .card").first).to_be_visible()
 
 
-def test_the_camera_takes_a_picture(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_the_camera_takes_a_picture(open_page: Open, service: Service) -> None:
     page = open_page()
     page.get_by_role("button", name="Camera").first.click()
     page.wait_for_function("() => document.querySelector('#camera video').videoWidth > 0")
@@ -95,7 +102,7 @@ def test_the_camera_takes_a_picture(open_page, service) -> None:  # type: ignore
     expect(page.locator("#results .card").first).to_be_visible()
 
 
-def test_the_dial_by_keys(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_the_dial_by_keys(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=middle")
     slider, found = dial(page), similarities()
     expect(page.locator("#kept")).to_have_text(str((found >= threshold("middle")).sum()))
@@ -109,7 +116,7 @@ def test_the_dial_by_keys(open_page, service) -> None:  # type: ignore[no-untype
         ("PageDown", threshold("coarse")),
         ("ArrowUp", threshold("coarse") + 0.01),
         ("End", 1.0),
-        ("Home", float(slider.get_attribute("min"))),
+        ("Home", float(slider.get_attribute("min") or 0)),
     ):
         page.keyboard.press(key)
         assert float(slider.input_value()) == pytest.approx(value, abs=1e-6), key
@@ -122,10 +129,10 @@ def test_the_dial_by_keys(open_page, service) -> None:  # type: ignore[no-untype
     assert service.log.count("POST /v1/search") == asked  # the dial never asks the server
 
 
-def test_the_dial_by_pointer_rests_at_marks(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_the_dial_by_pointer_rests_at_marks(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=middle")
     expect(page.locator("#results .card").first).to_be_visible()
-    box, low = page.locator(".bricks").first.bounding_box(), float(dial(page).get_attribute("min"))
+    box, low = box_of(page.locator(".bricks").first), float(dial(page).get_attribute("min") or 0)
 
     def at(value: float) -> float:
         return box["x"] + box["width"] * (value - low) / (1 - low)
@@ -143,7 +150,7 @@ def test_the_dial_by_pointer_rests_at_marks(open_page, service) -> None:  # type
     assert dial(page).evaluate("node => node === document.activeElement")
 
 
-def test_scale_buttons_and_groups(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_scale_buttons_and_groups(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=middle", calm=False)
     scales = page.get_by_role("group", name="Same")
     expect(scales.get_by_role("button", name="middle")).to_have_attribute("aria-pressed", "true")
@@ -163,7 +170,7 @@ def test_scale_buttons_and_groups(open_page, service) -> None:  # type: ignore[n
     expect(page.locator("#results > .group:first-child .card")).to_have_count(360)
 
 
-def test_cards_tell_chance_similarity_and_place(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_cards_tell_chance_similarity_and_place(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=fine")
     cards = page.locator("#results .card")
     expect(cards.first).to_be_visible()
@@ -178,16 +185,16 @@ def test_cards_tell_chance_similarity_and_place(open_page, service) -> None:  # 
     assert f"{similarities()[0]:.3f}" in cards.first.inner_text()
     beyond = page.locator("#results .beyond .card")
     assert beyond.count() == 12  # what the next turn of the dial takes in
-    assert int(beyond.first.get_attribute("data-place")) == kept(page)
+    assert int(beyond.first.get_attribute("data-place") or -1) == kept(page)
 
 
-def test_ruler_and_grid_point_at_each_other(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_ruler_and_grid_point_at_each_other(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=middle")
     card = page.locator("#results .card").first
     card.hover()
     expect(page.locator("#ruler .lit")).to_be_visible()
-    stress, bricks = page.locator("#ruler .lit").bounding_box(), page.locator(".bricks").first.bounding_box()
-    low = float(dial(page).get_attribute("min"))
+    stress, bricks = box_of(page.locator("#ruler .lit")), box_of(page.locator(".bricks").first)
+    low = float(dial(page).get_attribute("min") or 0)
     place = bricks["x"] + bricks["width"] * (similarities()[0] - low) / (1 - low)
     assert stress["x"] + stress["width"] / 2 == pytest.approx(place, abs=5)
     page.mouse.move(stress["x"] + 2, stress["y"] + stress["height"] - 1)
@@ -200,7 +207,7 @@ def test_ruler_and_grid_point_at_each_other(open_page, service) -> None:  # type
     expect(page.locator("#peek")).to_be_hidden()
 
 
-def test_a_result_closely(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_a_result_closely(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=middle")
     cards = page.locator("#results .card")
     expect(cards.first).to_be_visible()
@@ -223,134 +230,3 @@ def test_a_result_closely(open_page, service) -> None:  # type: ignore[no-untype
     cards.first.click()
     dialog.get_by_role("button", name="Compare with the query").click()
     expect(page.locator("#verdict-number")).to_have_text(f"{similarities()[0]:.3f}")
-
-
-def test_two_pictures_are_compared(open_page, service) -> None:  # type: ignore[no-untyped-def]
-    page = open_page(f"#view=compare&a={quote(QUERY, safe='')}&b={quote(OTHER, safe='')}")
-    cosine = float(gallery().similarity[gallery().ids.index(QUERY), gallery().ids.index(OTHER)])
-    expect(page.locator("#verdict-number")).to_have_text(f"{cosine:.3f}")
-    rows = page.locator("#verdict-table tbody tr")
-    for row, scale in zip(rows.all_inner_texts(), ("coarse", "middle", "fine")):
-        assert ("same" if cosine >= threshold(scale) else "different") in row, row
-    expect(page.locator("#verdict-ruler .grip")).to_have_text(f"{cosine:.2f}")
-    page.get_by_role("button", name="Swap the pictures").click()
-    expect(page.locator("#slot-a")).to_contain_text("U+00E8")
-    drop(page, "#slot-b")
-    expect(page.locator("#slot-b")).to_contain_text("mine.png")
-    expect(page.locator("#verdict-number")).not_to_have_text(f"{cosine:.3f}")
-    page.go_back()
-    expect(page.locator("#verdict-number")).to_have_text(f"{cosine:.3f}")
-
-
-def test_the_map(open_page, service) -> None:  # type: ignore[no-untyped-def]
-    page = open_page("#view=map&scale=coarse")
-    legend = page.locator("#legend button")
-    expect(legend).to_have_count(5)
-    assert legend.first.inner_text().split("\n") == ["latin", "1,470"]
-    whole = page.evaluate("document.querySelector('#map-canvas').toDataURL()")
-    legend.nth(1).click()
-    expect(legend.nth(1)).to_have_attribute("aria-pressed", "true")
-    page.wait_for_function("old => document.querySelector('#map-canvas').toDataURL() !== old", arg=whole)
-    page.get_by_role("button", name="middle").click()
-    expect(page.locator("#legend-title")).to_have_text("Colour: middle")
-    canvas = page.get_by_role("application", name="Map of the gallery")
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.62, box["y"] + box["height"] * 0.5)
-    for _ in range(8):
-        page.mouse.wheel(0, -300)
-    canvas.focus()
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("+")
-    page.keyboard.press("Enter")
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("button", name="Search with this")).to_be_visible()
-    dialog.get_by_role("button", name="Search with this").click()
-    expect(page.locator("#results .card").first).to_be_visible()
-    page.get_by_role("link", name="Map").click()
-    expect(page.locator("#map-note")).to_contain_text("results of the search stand out")
-
-
-def test_a_point_of_the_map_is_clicked(open_page, service) -> None:  # type: ignore[no-untyped-def]
-    page = open_page("#view=map&scale=coarse")
-    expect(page.locator("#legend button")).to_have_count(5)
-    box = page.locator("#map-canvas").bounding_box()
-    x, y = gallery().places.T
-    size = 0.92 * min(box["width"] / np.ptp(x), box["height"] / np.ptp(y))
-    lone = int(np.argmin(y))
-    at_x = box["x"] + box["width"] / 2 + size * (x[lone] - (x.min() + x.max()) / 2)
-    at_y = box["y"] + box["height"] / 2 - size * (y[lone] - (y.min() + y.max()) / 2)
-    page.mouse.move(at_x, at_y)
-    expect(page.locator("#map-tip")).to_contain_text(gallery().labels[lone]["coarse"])
-    page.mouse.click(at_x, at_y)
-    expect(page.get_by_role("dialog")).to_contain_text(gallery().labels[lone]["fine"])
-
-
-def test_the_tree_is_browsed(open_page, service) -> None:  # type: ignore[no-untyped-def]
-    page = open_page("#view=browse")
-    page.get_by_role("button", name="Classes within greek").click()
-    page.locator("#tree").get_by_role("button", name=re.compile(r"^Α\W+\d+ pictures")).click()
-    expect(page.locator("#browse-title")).to_have_text("greek › greek Α")
-    page.get_by_role("button", name="greek", exact=True).click()
-    expect(page.locator("#browse-items li")).to_have_count(60)
-    page.get_by_role("button", name="Show more").click()
-    expect(page.locator("#browse-items li")).to_have_count(120)
-    page.get_by_label("Find a class").fill("knight")
-    expect(page.locator("#matches .pick")).to_have_count(3)
-    page.locator("#matches .pick").first.click()
-    expect(page.locator("#browse-count")).to_have_text("12 pictures")
-    page.locator("#browse-items .card").first.click()
-    expect(page.get_by_role("dialog")).to_contain_text("KNIGHT")
-
-
-def test_deep_links_and_the_back_button(open_page, service) -> None:  # type: ignore[no-untyped-def]
-    page = open_page(SEARCH + "&scale=fine&t=0.8")
-    expect(page.locator("#kept")).to_have_text(str((similarities() >= 0.8).sum()))
-    page.get_by_role("button", name="coarse").click()
-    page.wait_for_url(re.compile("scale=coarse$"))
-    page.locator("#results .card").nth(2).click()
-    page.get_by_role("button", name="Search with this").click()
-    page.wait_for_url(lambda url: QUERY not in url and "scale=coarse" in url)
-    page.go_back()
-    page.wait_for_url(re.compile(re.escape(quote(QUERY, safe=""))))
-    expect(page.locator("#asked img")).to_have_attribute("alt", f"The query: {QUERY}")
-    expect(page.locator("#kept")).to_have_text(f"{(similarities() >= threshold('coarse')).sum():,}")
-    page.get_by_role("link", name="Browse").click()
-    page.get_by_role("link", name="Search", exact=True).click()
-    expect(page.locator("#asked img")).to_have_attribute("alt", f"The query: {QUERY}")
-    page.get_by_role("button", name="Clear the search").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Drop a picture")
-    assert page.title() == "Search · dyml"
-
-
-def test_the_live_region_counts(open_page, service) -> None:  # type: ignore[no-untyped-def]
-    page = open_page(SEARCH + "&scale=middle")
-    number = (similarities() >= threshold("middle")).sum()
-    expect(page.get_by_role("status")).to_contain_text(
-        re.compile(rf"^{number} results in \d+ classes: same middle")
-    )
-
-
-def test_the_theme_is_chosen_and_kept(open_page, service) -> None:  # type: ignore[no-untyped-def]
-    page = open_page(theme="light")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(245, 246, 248)"
-    page.get_by_role("button", name="Dark theme").click()
-    expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
-    page.reload()
-    expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 21, 25)"
-    assert (
-        open_page(theme="dark").evaluate("getComputedStyle(document.body).backgroundColor")
-        == "rgb(18, 21, 25)"
-    )
-
-
-def test_the_files_hold_nothing_inline_or_foreign() -> None:
-    for file in page_service.PAGE.iterdir():
-        text = file.read_text(encoding="utf-8")
-        assert not re.search(r"https?://(?!www\.w3\.org/)", text), file.name
-        if file.suffix == ".html":
-            assert not re.search(r"<script(?![^>]*\bsrc=)|\bstyle=|<style|\bon\w+=", text)
-            wanted = re.findall(r'(?:src|href)="/static/([^"]+)"', text)
-            assert all((page_service.PAGE / name).is_file() for name in wanted)
-            modules = {path.name for path in page_service.PAGE.glob("*.js")}
-            assert modules <= set(wanted)  # each is preloaded, so that none waits for another

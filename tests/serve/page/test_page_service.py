@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from page_service import PAGE
+from page_service import PAGE, Open
 from playwright.sync_api import expect
 from serve_parts import live, picture, tiny_app
 
@@ -18,7 +18,7 @@ def test_the_service_knows_every_file_of_the_page() -> None:
     assert set(read_assets()) == {file.name for file in PAGE.iterdir()}
 
 
-def test_search_compare_map_and_browse(open_page, tmp_path: Path, gauge: Gauge) -> None:  # type: ignore[no-untyped-def]
+def test_search_compare_map_and_browse(open_page: Open, tmp_path: Path, gauge: Gauge) -> None:
     (tmp_path / "mine.png").write_bytes(picture(5))
     with live(tiny_app(tmp_path / "gallery", gauge)) as (address, _):
         page = open_page(base=f"{address}/")

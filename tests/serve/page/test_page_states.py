@@ -1,13 +1,15 @@
 """What the page does when something is missing, wrong or slow; whom it serves; and how fast it turns."""
 
 import json
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from page_service import SCALES
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from page_gallery import SCALES
+from page_service import Open, Service
 from playwright.sync_api import Page, expect
-from test_page import OTHER, QUERY, SEARCH, dial, drop
+from test_page import OTHER, QUERY, SEARCH, box_of, dial, drop
 
 pytestmark = [pytest.mark.xdist_group("browser")]
 
@@ -24,7 +26,9 @@ REFUSED = "Failed to load resource"
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize(("theme", "phone"), [("light", False), ("dark", True)])
-def test_axe_finds_nothing_serious(open_page, service, view: str, theme: str, phone: bool, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_axe_finds_nothing_serious(
+    open_page: Open, service: Service, view: str, theme: str, phone: bool, tmp_path: Path
+) -> None:
     address, ready = VIEWS[view]
     page = open_page(address, theme=theme, phone=phone)
     expect(page.locator(ready).first).to_be_visible()
@@ -48,7 +52,7 @@ def check(page: Page) -> None:
     assert bad == [], json.dumps(bad, indent=1)
 
 
-def test_a_thousand_results_turn_within_a_frame(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_a_thousand_results_turn_within_a_frame(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=coarse")
     expect(page.locator("#results .card").first).to_be_visible()
     page.get_by_label("Group by").select_option("nothing")
@@ -78,7 +82,7 @@ def test_a_thousand_results_turn_within_a_frame(open_page, service) -> None:  # 
         assert high < 60  # on a busy machine
 
 
-def test_the_page_is_soon_there(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_the_page_is_soon_there(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH)
     expect(page.locator("#results .card").first).to_be_visible()
     page.reload()
@@ -92,7 +96,7 @@ def test_the_page_is_soon_there(open_page, service) -> None:  # type: ignore[no-
     assert took < 4000  # on a busy machine
 
 
-def test_without_a_gauge_the_dial_is_plain_similarity(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_without_a_gauge_the_dial_is_plain_similarity(open_page: Open, service: Service) -> None:
     service.gauge = False
     page = open_page(SEARCH)
     expect(page.get_by_text("This model has no gauge")).to_be_visible()
@@ -107,7 +111,7 @@ def test_without_a_gauge_the_dial_is_plain_similarity(open_page, service) -> Non
     expect(page.locator("#kept")).not_to_have_text("0")
 
 
-def test_an_empty_gallery_says_so(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_an_empty_gallery_says_so(open_page: Open, service: Service) -> None:
     service.empty = True
     page = open_page()
     expect(page.get_by_text("The gallery is empty")).to_be_visible()
@@ -117,7 +121,7 @@ def test_an_empty_gallery_says_so(open_page, service) -> None:  # type: ignore[n
     expect(page.get_by_text("The gallery has no map yet")).to_be_visible()
 
 
-def test_problems_are_shown_in_words(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_problems_are_shown_in_words(open_page: Open, service: Service) -> None:
     page = open_page(expect=REFUSED)
     expect(page.locator("#samples .card").first).to_be_visible()
     service.fail = "/v1/search"
@@ -134,7 +138,7 @@ def test_problems_are_shown_in_words(open_page, service) -> None:  # type: ignor
     expect(alert).to_contain_text("nobody")
 
 
-def test_a_service_that_is_gone(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_a_service_that_is_gone(open_page: Open, service: Service) -> None:
     page = open_page(expect=REFUSED)
     expect(page.locator("#samples .card").first).to_be_visible()
     page.context.route("**/v1/search", lambda route: route.abort())
@@ -142,7 +146,7 @@ def test_a_service_that_is_gone(open_page, service) -> None:  # type: ignore[no-
     expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
 
 
-def test_a_busy_service_is_asked_again(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_a_busy_service_is_asked_again(open_page: Open, service: Service) -> None:
     service.busy = 1
     page = open_page(SEARCH, expect=REFUSED)
     expect(page.get_by_role("alert")).to_contain_text("The service is busy")
@@ -151,7 +155,7 @@ def test_a_busy_service_is_asked_again(open_page, service) -> None:  # type: ign
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_key_is_asked_for_once(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_a_key_is_asked_for_once(open_page: Open, service: Service) -> None:
     service.key = "open sesame"
     page = open_page(SEARCH, expect=REFUSED, wait=False)
     dialog = page.get_by_role("dialog", name="This gallery needs a key")
@@ -170,12 +174,12 @@ def test_a_key_is_asked_for_once(open_page, service) -> None:  # type: ignore[no
     assert page.evaluate("[sessionStorage.length, localStorage.length]") == [1, 0]
 
 
-def test_a_phone_shows_all_views(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_a_phone_shows_all_views(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=middle", phone=True)
     expect(page.locator("#results .card").first).to_be_visible()
     page.mouse.wheel(0, 900)
     page.wait_for_timeout(150)
-    box = page.locator("#dial").bounding_box()
+    box = box_of(page.locator("#dial"))
     assert 0 <= box["y"] < 12  # the dial stays in sight
     assert box["height"] < 260
     small = page.evaluate(
@@ -187,7 +191,7 @@ def test_a_phone_shows_all_views(open_page, service) -> None:  # type: ignore[no
     assert small == []
 
 
-def test_motion_is_reduced(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_motion_is_reduced(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=middle", calm=True)
     expect(page.locator("#results .card").first).to_be_visible()
     moved = page.evaluate(
@@ -200,7 +204,7 @@ def test_motion_is_reduced(open_page, service) -> None:  # type: ignore[no-untyp
     assert moved[0] != moved[1]  # at once, without a sweep
 
 
-def test_tab_goes_from_the_dial_to_the_results(open_page, service) -> None:  # type: ignore[no-untyped-def]
+def test_tab_goes_from_the_dial_to_the_results(open_page: Open, service: Service) -> None:
     page = open_page(SEARCH + "&scale=middle")
     expect(page.locator("#results .card").first).to_be_visible()
     stops = []

@@ -32,11 +32,11 @@ export async function request(path, { json, form, signal, onwait } = {}) {
   }
 }
 
-/** Fetch a picture as an address for <img>; used only with a key, since <img> cannot send one. */
-export async function pictureAddress(path) {
+/** Fetch a picture's bytes. */
+export async function bytes(path) {
   const answer = await send(path, {});
   if (!answer.ok) throw await read(answer);
-  return URL.createObjectURL(await answer.blob());
+  return answer.blob();
 }
 
 async function send(path, { json, form, signal }) {

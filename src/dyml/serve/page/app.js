@@ -18,7 +18,7 @@ const TITLES = { search: "Search", compare: "Compare", map: "Map", browse: "Brow
 
 class Shell {
   constructor(gauge, taxonomy) {
-    Object.assign(this, { gauge, taxonomy, go, route: current(), view: null, wanted: null });
+    Object.assign(this, { gauge, taxonomy, go, route: current(), view: null, wanted: null, query: {} });
     this.classButton = (part) => el("button", { type: "button", class: "link", title: part.full, onclick: () => this.toClass(gauge.names[part.m], part.full) }, part.short);
     this.remember = debounced(() => this.amend(), 250);
     this.dial = new Dial(gauge, { onchange: () => this.turned(), onhover: (place) => this.search.hover(place, true) });
@@ -68,26 +68,25 @@ class Shell {
     document.documentElement.dataset.view = this.view;
   }
 
+  /** Let the links to the views keep the query, the pair and the scale. */
   links() {
+    const { id, upload, a, b } = this.route;
+    if (id || upload) this.query = { id, upload };
+    else if (this.view === "search") this.query = {};
+    const scale = this.view === "browse" ? undefined : this.route.scale; // there it is the class's
+    const asked = { ...this.query, scale };
+    const parts = { search: asked, map: asked, compare: a || b ? { a, b } : this.compare.pair, browse: {} };
     for (const link of $$("nav [data-view]")) {
-      const view = link.dataset.view;
-      const { id, upload, a, b, scale } = this.route;
-      const kept = { search: { id, upload }, map: { id, upload }, compare: a || b ? { a, b } : this.compare.pair, browse: {} }[view];
-      const query = this.lastQuery ?? {};
-      const next = view === "search" || view === "map" ? (id || upload ? kept : query) : kept;
-      if (id || upload) this.lastQuery = { id, upload };
-      link.href = address({ view, scale: view === "browse" || this.view === "browse" ? undefined : scale, ...next });
+      const { view } = link.dataset;
+      link.href = address({ view, ...parts[view] });
       if (view === this.view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    if (this.view === "search" && !this.route.id && !this.route.upload) this.lastQuery = {};
   }
 
   turned() {
-    if (this.view === "map") {
-      this.search.cut();
-      this.map.refresh();
-    } else this.search.cut();
+    this.search.cut();
+    if (this.view === "map") this.map.refresh();
     this.remember();
   }
 
@@ -104,7 +103,7 @@ class Shell {
 
   actions(item) {
     const made = [["Search with this", () => go({ view: "search", id: item.id, scale: this.dial.scale }), true]];
-    const { id, upload } = this.lastQuery ?? {};
+    const { id, upload } = this.query;
     if (id || upload) made.push(["Compare with the query", () => go({ view: "compare", a: id ?? `upload:${upload}`, b: item.id })]);
     else made.push(["Compare…", () => this.compare.take(null, { id: item.id })]);
     return made;

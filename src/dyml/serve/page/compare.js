@@ -1,10 +1,10 @@
 // Compare: two pictures, one similarity, and what it means at every scale.
 
-import { request } from "./api.js";
+import { bytes, request } from "./api.js";
 import { crumbLine } from "./cards.js";
 import { $, el } from "./dom.js";
 import { decimal } from "./gauge.js";
-import { address, choose, incoming, keep, upload } from "./pictures.js";
+import { address, choose, incoming, keep, path, upload } from "./pictures.js";
 import { readings, verdicts } from "./detail.js";
 import { Ruler } from "./ruler.js";
 
@@ -129,18 +129,6 @@ function source(value) {
 async function body(parts) {
   if (parts.every((part) => part.id)) return { json: { a: { id: parts[0].id }, b: { id: parts[1].id } } };
   const form = new FormData();
-  for (const [side, part] of [["a", parts[0]], ["b", parts[1]]]) form.set(side, part.kept ? part.kept.file : await picture(part.id), side);
+  for (const [side, part] of [["a", parts[0]], ["b", parts[1]]]) form.set(side, part.kept ? part.kept.file : await bytes(path(part.id, "pictures")), side);
   return { form };
-}
-
-/** The picture of an item as a file, to compare it with an upload. */
-async function picture(id) {
-  const url = await new Promise((use) => address(id, "pictures", use));
-  if (!url.startsWith("blob:")) return (await fetch(url)).blob();
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  const canvas = el("canvas", { width: image.naturalWidth, height: image.naturalHeight });
-  canvas.getContext("2d").drawImage(image, 0, 0);
-  return new Promise((done) => canvas.toBlob(done, "image/png"));
 }

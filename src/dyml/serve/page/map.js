@@ -132,9 +132,9 @@ export class GalleryMap {
     const which = this.data.labels[this.scale] ?? [];
     const radius = Math.min(2.2 + Math.log2(this.plane.zoom) * 0.9, 7) * (seen.length > 20000 ? 0.6 : 1);
     const dim = (i) => (this.hits ? !this.hits.has(i) : this.stressed !== null && which[i] !== this.stressed);
-    const soft = pageColour("soft");
+    const soft = pageColour("line"); // opaque: many faint points on one spot would add up
     for (const faint of [true, false]) {
-      pen.globalAlpha = faint ? 0.16 : 0.88;
+      pen.globalAlpha = faint ? 1 : 0.88;
       for (const [i, px, py] of seen) {
         if (dim(i) !== faint) continue;
         pen.fillStyle = faint ? soft : this.colour(which[i]);

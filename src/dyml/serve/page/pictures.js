@@ -1,13 +1,14 @@
 // Pictures: thumbnails of the gallery, uploads kept in memory, and the ways a picture comes in.
 
-import { key, pictureAddress } from "./api.js";
+import { bytes, key } from "./api.js";
 import { $, el } from "./dom.js";
 
 const uploads = new Map(); // token -> {file, url}
 const fetched = new Map(); // path -> promise of an address
 const KEPT = 3000;
 
-const path = (id, kind) => `/v1/${kind}?id=${encodeURIComponent(id)}`;
+/** Where the service keeps a picture of an item. */
+export const path = (id, kind) => `/v1/${kind}?id=${encodeURIComponent(id)}`;
 
 /** Make an <img> of a gallery item. Its name stands beside it, so it has no words of its own. */
 export function thumbnail(id, kind = "thumbnails", eager = false) {
@@ -44,7 +45,7 @@ export function address(id, kind, use) {
   const wanted = path(id, kind);
   if (!fetched.has(wanted)) {
     if (fetched.size >= KEPT) forgetOldest();
-    fetched.set(wanted, pictureAddress(wanted));
+    fetched.set(wanted, bytes(wanted).then((blob) => URL.createObjectURL(blob))); // <img> cannot send a key
   }
   fetched.get(wanted).then(use, () => use(""));
 }
