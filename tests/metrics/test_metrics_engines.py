@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyml.errors import InputError
-from dyml.metrics import evaluate, evaluation, ranks_few
+from dyml.metrics import evaluate, ranks_few, scoring
 from dyml.metrics.counting import CountingEngine
 from dyml.metrics.exclusions import LeftOut, leave_one_out
 from dyml.metrics.measures import Question
@@ -127,13 +127,13 @@ def test_the_engines_agree_where_float32_has_chance_ties():
 def test_small_and_large_evaluations_choose_their_engine(monkeypatch):
     labels = np.repeat(np.arange(10), 2)
     small = Question(labels[:, None], labels[:, None], LeftOut(), (1,), 1.0)
-    assert isinstance(evaluation.choose_engine("auto", "cpu", small), SortingEngine)
-    monkeypatch.setattr(evaluation, "WORTH_COMPILING", 400)
-    with evaluation.choose_engine("auto", "cpu", small) as chosen:
+    assert isinstance(scoring.choose_engine("auto", "cpu", small), SortingEngine)
+    monkeypatch.setattr(scoring, "WORTH_COMPILING", 400)
+    with scoring.choose_engine("auto", "cpu", small) as chosen:
         assert isinstance(chosen, CountingEngine)
-    assert isinstance(evaluation.choose_engine("auto", "cuda", small), SortingEngine)
+    assert isinstance(scoring.choose_engine("auto", "cuda", small), SortingEngine)
     with pytest.raises(InputError, match="counting engine works on the CPU, but the embeddings are on cuda"):
-        evaluation.choose_engine("counting", "cuda", small)
+        scoring.choose_engine("counting", "cuda", small)
 
 
 def test_several_threads_give_the_same(monkeypatch):

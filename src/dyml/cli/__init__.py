@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dyml import __version__
-from dyml.cli import compare, data, demo, evaluate, gauge, index, reproduce, serve, study, train
+from dyml.cli import compare, data, demo, evaluate, gauge, index, reproduce, serve, study, train, verify
 from dyml.errors import DymlError, Interrupted
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.add_typer(data.app, name="data")
 app.command("train", context_settings=train.CONTEXT)(train.train)
 app.command("eval", context_settings=evaluate.CONTEXT)(evaluate.evaluate)
 app.command("reproduce", context_settings=reproduce.CONTEXT)(reproduce.reproduce)
+app.command("verify")(verify.verify)
 app.command("compare")(compare.compare)
 app.command("demo")(demo.demo)
 app.command("study")(study.study)

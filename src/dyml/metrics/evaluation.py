@@ -1,32 +1,20 @@
 """The one entry to the metrics: embeddings and labels in, a `Result` out."""
 
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dyml.errors import InputError, suggest
+from dyml.errors import InputError
 from dyml.metrics import inputs
 from dyml.metrics.chosen import checked_gain, checked_measures
 from dyml.metrics.exclusions import make_left_out
-from dyml.metrics.measures import Question, Scores
-from dyml.metrics.products import Gallery, similarity_blocks
+from dyml.metrics.measures import Question
 from dyml.metrics.result import Result
-from dyml.metrics.sorting import SortingEngine
+from dyml.metrics.scoring import choose_engine, score_queries
 from dyml.metrics.vectors import Vectors, checked_similarity
 
-if TYPE_CHECKING:
-    from dyml.metrics.counting import CountingEngine
-
-Engine: TypeAlias = "CountingEngine | SortingEngine"
-
 BLOCK_BYTES = 512 * 2**20
-MOST_ROWS = 512
-ENGINES = ("auto", "counting", "sorting")
-WORTH_COMPILING = 2**23  # Pairs below which sorting is done before the other engine is loaded.
 
 
 def evaluate(
@@ -60,7 +48,8 @@ def evaluate(
 
     Args:
         query: (Q, D) embeddings, numpy (memory-mapped, too) or torch on any one device: float16, bfloat16,
-            float32, float64 or int8. Computed in float32, or in float64 where any input is float64.
+            float32, float64 or int8. Computed in float32; in float64 where any input is float64, and for
+            Euclidean distances, which are differences of squares.
         query_labels: (Q, L) integers, one column a scale, finest first; classes must nest. With one scale,
             (Q,) will do.
         gallery: (N, D) embeddings, or None for leave-one-out.
@@ -76,7 +65,8 @@ def evaluate(
             scale of the row is −1 then. Without a gallery, such rows ask in vain: they are left
             out as queries, and counted.
         ks: the k of CMC@k.
-        similarity: "cosine" (rows are normalised; rows of zeros stay zeros) or "dot".
+        similarity: "cosine" (rows are normalised; rows of zeros stay zeros), "dot", or "euclidean" (the
+            nearest first).
         alpha: α of H-AP.
         measures: more of them: precision@10, share-found@10, mAP@10, MRR (of every scale), NDCG@10,
             LCA-first, LCA-errors (over all scales), with any k; see `dyml.metrics.chosen`.
@@ -124,70 +114,16 @@ def evaluate(
         *codes, items is None, (query_ids, gallery_ids), (query_cameras, gallery_cameras)
     )
 
-    dtype = inputs.compute_dtype(queries, items)
-    query_vectors = Vectors(queries, dtype, kind, "query")
-    item_vectors = query_vectors if items is None else Vectors(items, dtype, kind, "gallery")
+    dtype = torch.float64 if kind == "euclidean" else inputs.compute_dtype(queries, items)
+    query_vectors = item_vectors = Vectors(queries, dtype, kind, "query")
+    if items is not None:
+        item_vectors = Vectors(items, dtype, kind, "gallery", searched=True)
+    elif kind == "euclidean":
+        item_vectors = Vectors(queries, dtype, kind, "query", searched=True)
     question = Question(*codes, left_out, ks, alpha, chosen_measures, linear_gain)
     with choose_engine(engine, query_vectors.device.type, question) as chosen:
         scores = score_queries(query_vectors, item_vectors, chosen, block_bytes, progress)
     return Result.from_scores(scores, names, question, classes if keep else None)
-
-
-def choose_engine(name: str, device: str, question: Question) -> Engine:
-    """Make the engine of a name; "auto" takes the one that is done first.
-
-    Args:
-        name: "auto", "counting" or "sorting".
-        device: the type of device that the embeddings are on.
-        question: what to measure.
-    """
-    if name not in ENGINES:
-        raise InputError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}.{suggest(name, ENGINES)}")
-    if name == "counting" and device != "cpu":
-        raise InputError(
-            f"the counting engine works on the CPU, but the embeddings are on {device}: use 'auto'"
-        )
-    pairs = len(question.query_codes) * len(question.item_codes)
-    if name == "sorting" or (name == "auto" and (device != "cpu" or pairs < WORTH_COMPILING)):
-        return SortingEngine(question)
-    from dyml.metrics.counting import CountingEngine
-
-    return CountingEngine(question)
-
-
-def score_queries(
-    queries: Vectors, items: Vectors, engine: Engine, block_bytes: int, progress: bool = False
-) -> Scores:
-    """Compute the measures of every query, block by block.
-
-    Args:
-        queries: Q vectors.
-        items: N vectors; the same object as `queries` for leave-one-out.
-        engine: turns similarities into measures.
-        block_bytes: working memory, about.
-        progress: show a progress bar on stderr, where that is a terminal.
-    """
-    gallery = Gallery(items, block_bytes // 2)
-    pair_bytes = torch.finfo(queries.dtype).bits // 8 + engine.bytes_per_pair
-    rows = min(max(block_bytes // 2 // (pair_bytes * len(gallery)), 1), MOST_ROWS, len(queries))
-    scores = Scores.empty(len(queries), engine.question)
-    bar = Progress(
-        TextColumn("evaluating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not (progress and sys.stderr.isatty()),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=len(queries))
-        for start, block in similarity_blocks(queries, gallery, rows):
-            stop = start + len(block)
-            found = engine.measure(block, start)
-            scores.single[start:stop], scores.multi[start:stop] = found.single, found.multi
-            bar.update(task, completed=stop)
-    return scores
 
 
 def _check_numbers(alpha: float, block_bytes: int) -> None:

@@ -8,20 +8,28 @@ import torch
 from torch import Tensor
 
 from dyml.metrics.copies import find_copies
-from dyml.metrics.vectors import Vectors
+from dyml.metrics.vectors import Vectors, empty
 
 COPY_ROWS = 32
 LEAST_TILE = 64
 
 
 class Gallery:
-    """The gallery, prepared once where it fits into `budget` bytes, else tile by tile for every block."""
+    """The gallery, prepared once where it fits into `budget` bytes, else tile by tile for every block.
 
-    def __init__(self, vectors: Vectors, budget: int) -> None:
+    Args:
+        vectors: N items.
+        budget: bytes.
+        users: how many threads share the budget.
+    """
+
+    def __init__(self, vectors: Vectors, budget: int, users: int = 1) -> None:
         self.vectors = vectors
         self.tile_rows = max(LEAST_TILE, budget * len(vectors) // vectors.held_bytes)
         if self.tile_rows >= len(vectors):
             vectors.hold()
+        else:
+            self.tile_rows = max(LEAST_TILE, self.tile_rows // users)
         self.copies, self.originals = find_copies(vectors)
 
     def __len__(self) -> int:
@@ -46,18 +54,30 @@ def similarity_blocks(queries: Vectors, gallery: Gallery, rows: int) -> Iterator
     Yields:
         The first query of the block, and (B, N) similarities. The next block reuses their memory.
     """
-    shape = (min(rows, len(queries)), len(gallery))
-    out = torch.empty(shape, dtype=queries.dtype, device=queries.device)
+    out = empty(min(rows, len(queries)), len(gallery), queries.dtype, queries.device)
     for start in range(0, len(queries), rows):
-        block = queries.rows(start, start + rows)
-        for column, tile in gallery.tiles():
-            _product(block, tile, out[: len(block), column : column + len(tile)])
-        found = out[: len(block)]
-        if len(gallery.copies):
-            # A few rows at a time, so that what is taken over needs no second block.
-            for part in found.split(COPY_ROWS):
-                part[:, gallery.copies] = part[:, gallery.originals]
-        yield start, found
+        yield start, fill_similarities(queries.rows(start, start + rows), gallery, out)
+
+
+def fill_similarities(block: Tensor, gallery: Gallery, out: Tensor) -> Tensor:
+    """Compute the similarities of some queries.
+
+    Args:
+        block: (B, D) prepared queries.
+        gallery: N items.
+        out: (B or more, N), filled.
+
+    Returns:
+        (B, N), the part of `out` that was filled.
+    """
+    found = out[: len(block)]
+    for column, tile in gallery.tiles():
+        _product(block, tile, found[:, column : column + len(tile)])
+    if len(gallery.copies):
+        # A few rows at a time, so that what is taken over needs no second block.
+        for part in found.split(COPY_ROWS):
+            part[:, gallery.copies] = part[:, gallery.originals]
+    return found
 
 
 def _product(block: Tensor, tile: Tensor, out: Tensor) -> None:

@@ -4,7 +4,7 @@ The rank of an item is one more than the number of items before it: those of gre
 equal similarity that stand earlier in the gallery. There are three ways to count these:
 
 - `ranks_few`, for a few relevant items: compare each with the whole gallery;
-- `ranks_fine`, for many in float32: sort them, then look up the place of every item of the gallery among them;
+- `ranks_fine`, for many in float32: sort them, then look up where every item of the gallery falls among them;
 - `ranks_buckets`, for the rest: float64, very many, or so many equal ones that a look does not suffice.
 """
 
@@ -75,9 +75,9 @@ class Ranker:
             classes: (B,) the class of every query: the members of that class are relevant.
 
         Returns:
-            ranks: (n,) from 1 up, query after query, ascending in each; these and the rest until the next call.
+            ranks: (n,) from 1 up, query after query, ascending in each.
             positions: (n,) the gallery positions of the items that have them.
-            offsets: (B + 1,) where each query begins in the two.
+            offsets: (B + 1,) where each query begins in the two. The next call overwrites all three.
         """
         sizes = self._sizes[classes]
         fine = similarity.dtype == np.float32

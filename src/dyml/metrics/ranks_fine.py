@@ -11,8 +11,8 @@ one within, written so that adding an item's own place carries over exactly wher
 Where the two places are equal (all lower bits are ones then), or where a bucket holds several (marked by the
 highest bit), the item is compared in full: a few in a hundred are.
 
-The buckets lie in memory as the columns of a matrix of 256 columns, so that the running sum over them is a sum
-of rows, which is done by vector instructions.
+The buckets lie in memory as the columns of a matrix of 256 columns, so that the running sum over them is a
+sum of rows, which is done by vector instructions.
 """
 
 from typing import Any, NamedTuple
@@ -262,13 +262,13 @@ def _count_places(part: NDArray[np.float32], start: int, scale: Scale, work: Wor
         while flags != U64(0):
             lowest = U64(flags & U64(~flags + U64(1)))
             flags ^= lowest
-            j = U64(8 * group) + U64(U64(lowest * WHICH_BYTE) >> U64(56))
+            item = U64(8 * group) + U64(U64(lowest * WHICH_BYTE) >> U64(56))
             # Take back where it was counted, and count it where it belongs.
-            counts[U64(U32(found[j] & UNMARKED) >> up)] -= U32(1)
-            address = U32(fixed[j] >> shift)
+            counts[U64(U32(found[item] & UNMARKED) >> up)] -= U32(1)
+            address = U32(fixed[item] >> shift)
             place = U64(U32(table[U64(address)] & UNMARKED) >> up)
             end = U64(U32(table[_next_address(address, scale)] & UNMARKED) >> up)
-            key = _key(bits[j], start + np.int64(j))
+            key = _key(bits[item], start + np.int64(item))
             while place < end and keys[place] > key:
                 place += U64(1)
             counts[place] += U32(1)

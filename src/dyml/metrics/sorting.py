@@ -17,6 +17,7 @@ class SortingEngine:
     """Measure blocks of queries on any device; a context, as the other engine is."""
 
     bytes_per_pair = 96  # Order, levels and float64 temporaries, at the worst moment.
+    threads = 1  # torch's own work on each block.
 
     def __init__(self, question: Question) -> None:
         self.question = question
@@ -29,12 +30,13 @@ class SortingEngine:
     ) -> None:
         return None
 
-    def measure(self, similarity: Tensor, first: int) -> Scores:
+    def measure(self, similarity: Tensor, first: int, alone: bool = False) -> Scores:
         """Compute every measure of a block of queries.
 
         Args:
             similarity: (B, N) float32 or float64, no NaN.
             first: which query the first row is.
+            alone: is for the other engine.
         """
         device, last = similarity.device, first + len(similarity)
         question = self.question

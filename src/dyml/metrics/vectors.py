@@ -11,7 +11,7 @@ from torch import Tensor
 from dyml.errors import InputError, shortened, suggest
 from dyml.metrics.inputs import Table
 
-Similarity = Literal["cosine", "dot"]
+Similarity = Literal["cosine", "dot", "euclidean"]
 BLOCK_NUMBERS = 2**19  # Small enough that a block's copies stay in the processor's cache.
 
 
@@ -20,13 +20,26 @@ class Vectors:
 
     The table stays as it is (on disk, in half precision, on its device); only the rows in use are converted,
     unless `hold` prepares them all.
+
+    Distances become products, too: with one more number a row, −|g|²/2 in the gallery and 1 in a query,
+    q·g − |g|²/2 falls as |q − g|² rises.
+
+    Args:
+        table: (N, D) embeddings.
+        dtype: of the computation.
+        similarity: what they are prepared for.
+        name: what to call them in an error.
+        searched: they are the gallery; only Euclidean distance makes a difference between the two.
     """
 
-    def __init__(self, table: Table, dtype: torch.dtype, similarity: Similarity, name: str) -> None:
+    def __init__(
+        self, table: Table, dtype: torch.dtype, similarity: Similarity, name: str, searched: bool = False
+    ) -> None:
         self.table = table
         self.dtype = dtype
         self.similarity = similarity
         self.name = name
+        self.searched = searched
         self._held: Tensor | None = None
         self._check()
 
@@ -35,8 +48,8 @@ class Vectors:
 
     @property
     def dim(self) -> int:
-        """D, the length of an embedding."""
-        return int(self.table.shape[1])
+        """The length of a prepared row: D, and one more for distances."""
+        return int(self.table.shape[1]) + (self.similarity == "euclidean")
 
     @property
     def device(self) -> torch.device:
@@ -62,7 +75,7 @@ class Vectors:
         if self._held is not None:
             return self._held[start:stop]
         stop = min(stop, len(self))
-        out = torch.empty(max(stop - start, 0), self.dim, dtype=self.dtype, device=self.device)
+        out = empty(max(stop - start, 0), self.dim, self.dtype, self.device)
         for begin, end in self._blocks(start, stop):
             self._prepare(self._raw(slice(begin, end)), out[begin - start : end - start])
         return out
@@ -72,10 +85,16 @@ class Vectors:
         if self._held is not None:
             return self._held[positions]
         raw = self._raw(positions)
-        return self._prepare(raw, torch.empty_like(raw))
+        return self._prepare(raw, raw.new_empty(len(raw), self.dim))
 
     def _prepare(self, raw: Tensor, out: Tensor) -> Tensor:
-        return unit_rows(raw, out) if self.similarity == "cosine" else out.copy_(raw)
+        if self.similarity == "cosine":
+            return unit_rows(raw, out)
+        if self.similarity == "euclidean":
+            out[:, -1] = -raw.square().sum(1) / 2 if self.searched else 1
+            out[:, :-1] = raw
+            return out
+        return out.copy_(raw)
 
     def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         rows = max(64, BLOCK_NUMBERS // self.dim)
@@ -100,7 +119,7 @@ class Vectors:
             block = self._raw(slice(start, stop))
             if not (torch.linalg.vector_norm(block, dim=1) < limit).all():
                 peak = block.abs().amax(1)
-                if self.similarity == "dot":
+                if self.similarity != "cosine":
                     peak *= self.dim**0.5
                 bad += (start + torch.nonzero(~(peak < limit))[:, 0]).tolist()
         if bad:
@@ -109,6 +128,16 @@ class Vectors:
                 f"{self.name} has {cause} numbers in row{'s' * (len(bad) > 1)} {shortened(bad)}: "
                 f"mend these embeddings or leave them out"
             )
+
+
+def empty(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a (rows, columns) tensor that is not filled.
+
+    On the CPU numpy makes it: it asks for large pages of memory, which are many times faster to come by.
+    """
+    if device.type != "cpu":
+        return torch.empty(rows, columns, dtype=dtype, device=device)
+    return torch.from_numpy(np.empty((rows, columns), np.float64 if dtype == torch.float64 else np.float32))
 
 
 def unit_rows(block: Tensor, out: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,7 @@ def judge(
     split: str | None = None,
     batch_size: int = 256,
     report: Path | None = None,
+    measures: Sequence[str] = (),
 ) -> Result:
     """Measure the embedder of a run or model folder, leave-one-out, on a split of a manifest.
 
@@ -107,6 +108,7 @@ def judge(
         split: the rows to judge; None: the run's test split, or all rows where nothing names one; `all`: all.
         batch_size: pictures at a time.
         report: write an HTML report to this file.
+        measures: more of them, as `evaluate` takes them.
 
     Raises:
         RunError: there is no run or model, no data is named, or the run has no test split.
@@ -129,6 +131,8 @@ def judge(
             raise ConfigError(
                 "--report needs pictures labelled at all scales; this benchmark has none. Leave it out"
             )
+        if measures:
+            raise ConfigError("--measures does not go with the benchmark of an official set. Leave it out")
         return judge_on_benchmark(embedder.to(fastest_device()), benchmark, config, batch_size)
     manifest = source_manifest(source, embedder, config, root, table)
     tested = config.data.test if config is not None and manifest.split is not None else None
@@ -136,7 +140,7 @@ def judge(
     if wanted != "all":
         manifest = manifest.only(wanted)
     embeddings = embed_manifest(embedder.to(fastest_device()), manifest, batch_size, "embedding")
-    result = evaluate(embeddings, manifest.labels, scales=manifest.scales, keep=True)
+    result = evaluate(embeddings, manifest.labels, scales=manifest.scales, keep=True, measures=measures)
     if report is not None:
         from dyml.report import write_report
 

@@ -20,6 +20,9 @@ class Pair:
         query_labels: (Q,) or (Q, 1) integers, the class at that scale.
         gallery: (N, D) embeddings.
         gallery_labels: (N,) or (N, 1) integers, numbered as the query's.
+        query_ids: (Q,) integers or text that name the pictures, where the queries are in the gallery, too; or
+            None.
+        gallery_ids: (N,) likewise.
     """
 
     scale: str
@@ -27,6 +30,8 @@ class Pair:
     query_labels: Any
     gallery: Any
     gallery_labels: Any
+    query_ids: Any = None
+    gallery_ids: Any = None
 
 
 def evaluate_pairs(
@@ -39,13 +44,15 @@ def evaluate_pairs(
 ) -> Result:
     """Measure every scale on its own queries and gallery; the overall row is the mean over scales.
 
-    Every query ranks its whole gallery. There are no measures over all scales at once, since no picture is
+    Every query ranks its whole gallery ("query and gallery", the published rule, by which a query that is in
+    the gallery finds itself first); where all pairs have ids, all but the items of its own id ("by id"). The
+    rule is in the result. There are no measures over all scales at once, since no picture is
     labelled at several: these are None.
 
     Args:
         pairs: one a scale, fine to coarse.
         ks: the k of CMC@k.
-        similarity: "cosine" or "dot".
+        similarity: "cosine", "dot" or "euclidean".
         keep: keep the values of every query in `Result.per_query`.
         progress: show a progress bar on stderr, where that is a terminal.
 
@@ -68,12 +75,17 @@ def evaluate_pairs(
                 pair.gallery_labels,
                 scales=(pair.scale,),
                 ks=ks,
+                query_ids=pair.query_ids,
+                gallery_ids=pair.gallery_ids,
                 similarity=similarity,
                 keep=keep,
                 progress=progress,
             )
         except InputError as error:
             raise InputError(f"scale {pair.scale!r}: {error}") from error
+    rules = {result.rule for result in results.values()}
+    if len(rules) > 1:
+        raise InputError("some pairs have ids and others none: give ids with every pair, or with none")
     by_scale = {scale: result.by_scale[scale] for scale, result in results.items()}
     names = [name for name in by_scale[scales[0]] if name not in COUNTS]
     per_query = (
@@ -85,6 +97,7 @@ def evaluate_pairs(
         {name: _mean([by_scale[scale][name] for scale in scales]) for name in names},
         dict.fromkeys(MULTI),
         per_query,
+        rules.pop(),
     )
 
 
