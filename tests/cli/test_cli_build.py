@@ -53,6 +53,9 @@ def test_a_table_becomes_a_manifest(shop: Path) -> None:
     [
         (["cube", "x", "y.csv"], "no kind of source 'cube'; .* Did you mean 'cub'"),
         (["cub", "x", "y.csv"], "cub names no coarser classes: give a table of them with --taxonomy"),
+        (["vehicles", "x", "y.csv"], "vehicles names no coarser classes: give a table of them"),
+        (["imaterialist", "x", "y.csv", "--taxonomy", "gone.json"], "no tree gone.json"),
+        (["comp-cars", "gone", "y.csv"], r"no list gone.misc.attributes.txt"),
         (["cub", "x", "y.csv", "--path-column", "p"], "--path-column belongs to table, not to cub"),
         (["table", "y.csv", "y.csv"], "y.csv is the source itself"),
         (["online-products", "gone", "y.csv"], r"no list gone.Ebay_train.txt"),

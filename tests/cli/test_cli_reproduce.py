@@ -151,3 +151,14 @@ def test_swapped_channels_are_trained_on_and_judged(sets: Path, tmp_path: Path) 
     as_trained = json.loads((run / "metrics.json").read_text())["test"]
     assert json.loads(dyml("eval", run, "--official", tmp_path / "swapped", "--json").stdout) == as_trained
     assert json.loads(dyml("eval", run, "--official", tmp_path / "stored", "--json").stdout) != as_trained
+
+
+def test_a_benchmark_that_is_not_there_shows_before_the_training(sets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "manifests"
+    dyml("data", "official", sets / "dyml_animal", "--out", out)
+    (out / "bmk_middle.csv").unlink()
+    words = ("reproduce", "animal", "--data", out, "--run", tmp_path / "run", *tiny("csl"))
+    done = dyml(*words)
+    assert done.returncode == 2
+    assert "bmk_middle.csv" in done.stderr
+    assert not (tmp_path / "run").exists()

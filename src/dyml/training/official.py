@@ -19,6 +19,17 @@ def own_benchmark(config: Config) -> Path | None:
     return None if config.data.test is not None else official_folder(*official_places(config.data))
 
 
+def check_benchmark(config: Config) -> None:
+    """Open the benchmark that will judge a run, so that what it lacks shows before the training.
+
+    Raises:
+        ManifestError: a part of it is not there.
+    """
+    benchmark = own_benchmark(config)
+    if benchmark is not None:
+        open_official(benchmark, benchmark_only=True)
+
+
 def pair_benchmark(folder: Path) -> bool:
     """Return whether a folder is an official set that is judged on a query and a gallery set at each scale.
 

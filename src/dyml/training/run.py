@@ -28,7 +28,7 @@ from dyml.training.datamodule import PictureData, channel_order
 from dyml.training.folder import RunFolder, describe_environment
 from dyml.training.judge import judge_run
 from dyml.training.module import EmbeddingModule, NotFinite
-from dyml.training.official import judge_run_on_benchmark, own_benchmark
+from dyml.training.official import check_benchmark, judge_run_on_benchmark, own_benchmark
 from dyml.training.precision import decide_precision
 from dyml.training.progress import ProgressLine
 from dyml.training.settings import dump_text, load_config
@@ -104,6 +104,7 @@ def _parts(config: Config) -> tuple[PictureData, EmbeddingModule]:
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)
     data = PictureData(config)
+    check_benchmark(config)
     taxonomy = data.train.taxonomy
     total_steps = data.batches_per_epoch * config.train.epochs
     embedder, loss = build_embedder(config, taxonomy), build_loss(config, taxonomy)
