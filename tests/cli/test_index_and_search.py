@@ -21,7 +21,7 @@ from dyml.models import Embedder
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures in nested folders with a manifest beside them, a model folder with a gauge, a gallery of all."""
+    """Pictures in nested folders with a manifest beside them, a model folder with a gauge, a gallery."""
     root = tmp_path_factory.mktemp("work")
     rng = np.random.default_rng(0)
     rows: dict[str, list[str]] = {"path": [], "coarse": [], "fine": [], "split": []}

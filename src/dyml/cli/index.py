@@ -202,7 +202,8 @@ def _show(gallery: "Gallery", hits: "list[Hit]", wanted: bool | None) -> None:
     items = [gallery.get(hit.id) for hit in hits[:24]]
     thumbnails = [None if item is None else item.thumbnail for item in items]
     if any(thumbnails):
-        typer.echo(draw(thumbnails, protocol_for(os.environ), shutil.get_terminal_size().columns))
+        text = draw(thumbnails, protocol_for(os.environ), shutil.get_terminal_size().columns)
+        typer.echo(text, color=True)
 
 
 def _refuse(options: dict[str, Any]) -> None:
