@@ -16,6 +16,7 @@ from dyml.losses import (
     MultiScale,
     SampledCrossScaleLoss,
     ScaleAggregationLoss,
+    ScaleContrastLoss,
     ShardedCrossScaleLoss,
     SumLoss,
     TiedProxyLoss,
@@ -61,6 +62,12 @@ def multi(taxonomy: Taxonomy, dim: int, extreme: bool = False) -> nn.Module:
     return MultiScale(taxonomy, dim, loss=circle, args={"scale": 1e4 if extreme else 16.0})
 
 
+def contrast(taxonomy: Taxonomy, dim: int, extreme: bool = False) -> nn.Module:
+    return with_margins(
+        functools.partial(ScaleContrastLoss, proxy_scale=1e4 if extreme else 16.0), taxonomy, dim, extreme
+    )
+
+
 def summed(taxonomy: Taxonomy, dim: int, extreme: bool = False) -> nn.Module:
     margins = [0.2] * taxonomy.num_scales
     scale = 1e4 if extreme else 16.0
@@ -83,6 +90,7 @@ MAKERS: dict[str, Maker] = {
     "roadmap": ranked,
     "aggregation": aggregation,
     "aggregation, one proxy": one_proxy,
+    "contrast": contrast,
     "multi-scale": multi,
     "sum": summed,
 }

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,6 +176,20 @@ def test_settings_reach_every_loss(taxonomy: Taxonomy) -> None:
     assert [module.value for module in loss.losses] == [5.5, 3.5, 2.5]
     partial = MultiScale(taxonomy, 8, functools.partial(Recorder, offset=0.5))
     assert [module.value for module in partial.losses] == [5.5, 3.5, 2.5]
+
+
+def test_settings_of_one_scale_each(taxonomy: Taxonomy) -> None:
+    args = [{"margin": 0.1}, {"margin": 0.2, "scale": 8.0}, {}]
+    loss = MultiScale(taxonomy, dim=4, args=args[: taxonomy.num_scales])
+    assert [(one.margin, one.scale) for one in loss.losses] == [(0.1, 64.0), (0.2, 8.0), (0.35, 64.0)]
+
+
+@pytest.mark.parametrize("args", [[{}], "margin", [{}, {}, 0.2]])
+def test_settings_that_are_not_one_a_scale(taxonomy: Taxonomy, args: Any) -> None:
+    with pytest.raises(
+        InputError, match="args must be one mapping, or a list of 3, one for each of the scales"
+    ):
+        MultiScale(taxonomy, dim=4, args=args)
 
 
 def test_state_goes_round(taxonomy: Taxonomy) -> None:

@@ -10,6 +10,7 @@ from dyml.losses.pml import metric_learning
 from dyml.losses.roadmap import RoadmapLoss, roadmap
 from dyml.losses.sampled import SampledCrossScaleLoss
 from dyml.losses.scale_aggregation import ScaleAggregationLoss
+from dyml.losses.scale_contrast import ScaleContrastLoss, scale_contrast_terms
 from dyml.losses.sharded import ShardedCrossScaleLoss
 from dyml.losses.single_scale import arcface, circle, cosface, proxy_anchor, soft_triple, softmax
 from dyml.losses.single_scale_pairs import circle_pairs, contrastive, multi_similarity, n_pair, triplet
@@ -25,6 +26,7 @@ __all__ = [
     "RoadmapLoss",
     "SampledCrossScaleLoss",
     "ScaleAggregationLoss",
+    "ScaleContrastLoss",
     "ShardedCrossScaleLoss",
     "SumLoss",
     "TiedProxyLoss",
@@ -43,6 +45,7 @@ __all__ = [
     "n_pair",
     "proxy_anchor",
     "roadmap",
+    "scale_contrast_terms",
     "smooth_ap",
     "soft_triple",
     "softmax",

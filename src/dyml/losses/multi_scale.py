@@ -27,9 +27,9 @@ class MultiScale(nn.Module):
             embeddings (B, D) and class ids (B,) int64, 0 … num_classes - 1. It is called once a scale. In
             configurations, its import path, such as "dyml.losses.cosface". A class of
             pytorch-metric-learning is taken, too, and given of the two what it asks for.
-        args: further keyword arguments of `loss`, the same at every scale. For a class of
-            pytorch-metric-learning they may hold a `miner`; miner, `reducer` and the like may be mappings
-            with a `type`.
+        args: further keyword arguments of `loss`: one mapping for every scale, or a list with one a scale,
+            fine to coarse. For a class of pytorch-metric-learning they may hold a `miner`; miner, `reducer`
+            and the like may be mappings with a `type`.
         weights: one weight a scale, fine to coarse. A scale of weight 0 is left out, so that (1, 0, 0) is the
             loss at the finest scale alone. By default all 1.
         parts: False: every scale sees the whole batch. True: the batch is L equal parts, as
@@ -39,7 +39,7 @@ class MultiScale(nn.Module):
         losses: one module for each scale that is used, fine to coarse.
 
     Raises:
-        InputError: weights that do not fit the taxonomy; a `loss` that cannot be called.
+        InputError: weights or args that do not fit the taxonomy; a `loss` that cannot be called.
         ConfigError: `loss` cannot be imported or has no such argument.
 
     Source: the baseline of Sun et al., "Dynamic Metric Learning", CVPR 2021, arXiv 2103.11781.
@@ -59,17 +59,19 @@ class MultiScale(nn.Module):
         taxonomy: Taxonomy,
         dim: int,
         loss: Callable[..., nn.Module] | str = cosface,
-        args: Mapping[str, Any] | None = None,
+        args: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         weights: Sequence[float] | None = None,
         parts: bool = False,
     ) -> None:
         super().__init__()
-        args = dict(args or {})
-        maker = _checked_maker(loss, args)
+        of_scale = _args_of_scales(args, taxonomy.scales)
+        makers = [_checked_maker(loss, of_one) for of_one in of_scale]
         self.weights = checked_weights(weights, taxonomy.scales)
         self.dim = dim
         self.parts = parts
-        self.losses = nn.ModuleList(maker(taxonomy.num_classes[m], dim, **args) for m in self._used())
+        self.losses = nn.ModuleList(
+            makers[m](taxonomy.num_classes[m], dim, **of_scale[m]) for m in self._used()
+        )
         # Not persistent: the tree comes from the taxonomy, and loading weights must not replace it.
         self.register_buffer("lineage", torch.from_numpy(taxonomy.lineage.copy()), persistent=False)
         self.register_buffer("codes", torch.from_numpy(taxonomy.codes.copy()), persistent=False)
@@ -113,6 +115,19 @@ class MultiScale(nn.Module):
             )
         size = batch // num_scales
         return [slice(m * size, (m + 1) * size) for m in range(num_scales)]
+
+
+def _args_of_scales(
+    args: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, scales: Sequence[str]
+) -> list[dict[str, Any]]:
+    if args is None or isinstance(args, Mapping):
+        return [dict(args or {}) for _ in scales]
+    if isinstance(args, str) or len(args) != len(scales) or not all(isinstance(one, Mapping) for one in args):
+        raise InputError(
+            f"args must be one mapping, or a list of {len(scales)}, one for each of the scales "
+            f"{', '.join(scales)}; got {args!r}"
+        )
+    return [dict(one) for one in args]
 
 
 def _checked_maker(loss: Callable[..., nn.Module] | str, args: Mapping[str, Any]) -> Callable[..., nn.Module]:

@@ -112,6 +112,13 @@ SHIPPED = (
         source="Sun 2021; ours",
         family=SEVERAL,
     ),
+    Method(
+        "contrast",
+        "Scale contrast",
+        {"type": "dyml.losses.ScaleContrastLoss"},
+        source="ours",
+        family=SEVERAL,
+    ),
     # one single-scale loss a scale, with proxies
     Method(
         "softmax",
@@ -161,6 +168,17 @@ SHIPPED = (
     Method("n-pair", "N-pair per scale", per_scale("n_pair"), source="Sohn 2016", family=PAIRS),
     Method(
         "contrastive", "Contrastive per scale", per_scale("contrastive"), source="Hadsell 2006", family=PAIRS
+    ),
+    Method(
+        "supcon",
+        "SupCon per scale",
+        {
+            "type": "dyml.losses.MultiScale",
+            "loss": "pytorch_metric_learning.losses.SupConLoss",
+            "args": {"temperature": 1 / 12},
+        },
+        source="Khosla 2020",
+        family=PAIRS,
     ),
     # the finest scale alone
     Method(
