@@ -60,12 +60,14 @@ def main() -> None:
     parser.add_argument("--backbone", default="resnet18")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the memory part")
     parser.add_argument("--epochs", type=int, default=5, help="of the memory part")
+    parser.add_argument("--batches", type=int, default=200, help="of 256 in an epoch of the memory part")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="few and small, to see that it works")
     given = parser.parse_args()
     if given.quick:
         given.pictures, given.side, given.size, given.batch, given.rounds = 32, 256, 32, 16, 1
-        given.backbone, given.steps, given.rows, given.epochs = "dyml_small", 3, 4000, 2
+        given.backbone, given.steps = "dyml_small", 3
+        given.rows, given.epochs, given.batches = 4000, 2, 10
     parts: dict[str, Callable[..., dict[str, Any]]] = {
         "stages": stages,
         "pipelines": pipelines,
@@ -239,8 +241,8 @@ def loop(folder: Path, given: argparse.Namespace) -> dict[str, float]:
 
 
 def memory(folder: Path, given: argparse.Namespace) -> dict[str, float]:
-    """Return the PSS in MB of this process and 8 workers after each epoch of 200 batches."""
-    workers, batches = 8, 200 if given.rows > 10_000 else 10
+    """Return the PSS in MB of this process and 8 workers after each epoch."""
+    workers, batches = 8, given.batches
     manifest = linked_pictures(folder, given.rows)
     sampler = MPerClassSampler(manifest.labels[:, 0], 256, 4, batches=batches)
     seeded = SeededBatches(sampler)
