@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two processes that share two cores must not both run threads of torch on them.
 WORKERS ?= 2
 
-.PHONY: help demo test test-slow check format bench docs clean
+.PHONY: help demo study test test-slow check format bench docs clean
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -23,6 +23,11 @@ $(VENV)/dev: $(VENV)/core
 
 demo: $(VENV)/core  ## train on built-in glyphs, judge on characters never seen (2 to 5 minutes)
 	@$(BIN)/dyml demo
+
+DATA ?= ../shared/data
+BUDGET ?= short
+study: $(VENV)/core  ## train every loss alike, write docs/results.md (hours; goes on after a stop)
+	OMP_NUM_THREADS=1 $(BIN)/dyml study --budget $(BUDGET) $(if $(wildcard $(DATA)),--data $(DATA),--sets glyphs)
 
 test: $(VENV)/dev  ## the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
@@ -42,6 +47,8 @@ format: $(VENV)/dev  ## put the format right
 bench: $(VENV)/dev  ## measure against the targets, side by side (some minutes)
 	$(BIN)/python benchmarks/cross_scale.py
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/losses.py
+	$(BIN)/python benchmarks/search.py
 
 docs: $(VENV)/dev  ## run every code block of README and docs, and check their links
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/test_docs.py
