@@ -7,6 +7,12 @@
 The whole call of `evaluate` (all measures at one scale) is timed in turns with the matrix product alone, in
 blocks with memory made before; the faster of numpy's and torch's counts. Peers are timed on a part of the
 queries and scaled, since their cost grows in step with the queries. Threads follow OMP_NUM_THREADS.
+
+open-metric-learning asks for numpy below 2, so it cannot be installed beside this package. Its measures run
+all the same, from a folder of its own:
+
+    pip install --no-deps --target FOLDER open-metric-learning omegaconf antlr4-python3-runtime==4.9.3
+    python benchmarks/evaluation.py --open-metric-learning FOLDER
 """
 
 import argparse
@@ -17,8 +23,11 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import torch
@@ -34,6 +43,8 @@ ITEMS, DIM = 63_500, 512
 TARGETS = {6: 1.6, 8_183: 1.3}
 SPREAD = {6: 3.0, 8_183: 1.6}
 BLOCK = 512
+# What open-metric-learning imports, but its measures do not use.
+UNUSED = ("albumentations", "cv2", "gdown", "omegaconf", "pandas", "validators")
 
 
 class Problem:
@@ -97,6 +108,25 @@ class Problem:
         arrays = (self.query, self.query_labels, self.gallery, self.gallery_labels)
         return float(calculator.get_accuracy(*map(torch.from_numpy, arrays))["mean_average_precision"])
 
+    def open_metric_learning(self) -> float:
+        knn, metrics = map(import_module, ("oml.functional.knn", "oml.functional.metrics"))
+        arrays = map(torch.from_numpy, (self.query, self.gallery))
+        labels = map(torch.from_numpy, (self.query_labels, self.gallery_labels))
+        size = len(self.gallery)
+        _, found, relevant = knn.batched_knn_qg(*arrays, size, *labels)
+        options = {"cmc_top_k": (1, 5, 10, 20), "precision_top_k": (), "map_top_k": (size,), "verbose": False}
+        return float(metrics.calc_retrieval_metrics(found, relevant, **options)["map"][size])
+
+
+def find_open_metric_learning(folder: Path) -> None:
+    """Make its measures importable from a folder; an empty stand-in for each module that they do not use."""
+    sys.path.append(str(folder))
+    if find_spec("oml") is None:
+        sys.exit(f"{folder} holds no open-metric-learning: pip install --no-deps --target {folder} …")
+    for name in UNUSED:
+        if find_spec(name) is None:
+            sys.modules[name] = MagicMock()
+
 
 def extra_memory(queries: int, items: int, classes: int, dim: int, own: bool) -> dict[str, float]:
     """Evaluate in a process of its own: seconds, and bytes of its peak beyond what it held before."""
@@ -159,6 +189,8 @@ def measure(queries: int, part: int, classes: int, rounds: int) -> dict[str, Any
         "torchmetrics": few.torchmetrics,
         "metric-learning": few.metric_learning,
     }
+    if "oml" in sys.modules or find_spec("oml") is not None:
+        peers["open-metric-learning"] = few.open_metric_learning
     values["dyml, same part"] = few.dyml()
     for name, run in peers.items():
         start = time.perf_counter()
@@ -167,6 +199,7 @@ def measure(queries: int, part: int, classes: int, rounds: int) -> dict[str, Any
     ratios = {
         "time": median_ratio(times, "dyml", product),
         "processor time": median_ratio(processor, "dyml", product),
+        "least time": min(times["dyml"]) / min(times[product]),
     }
     memory = (
         extra_memory(queries, ITEMS, classes, DIM, own=False)["bytes"] if Path("/proc").is_dir() else None
@@ -214,8 +247,13 @@ def main() -> None:
     parser.add_argument(
         "--growth", type=int, nargs="*", default=[], help="leave-one-out over so many, 128 numbers each"
     )
+    parser.add_argument(
+        "--open-metric-learning", type=Path, metavar="FOLDER", help="where it is installed, to time it, too"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON alone")
     options = parser.parse_args()
+    if options.open_metric_learning is not None:
+        find_open_metric_learning(options.open_metric_learning)
     queries = options.queries or (512 if options.quick else 5_900)
     rounds = options.rounds or (3 if options.quick else 5)
     results = [

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,3 +79,34 @@ def test_mistakes(capsys, words, text):
     assert (code, out) == (2, "")
     assert text in err
     assert len(err.splitlines()) == 1
+
+
+def test_every_class_and_the_worst(capsys):
+    code, out, err = dyml(capsys, *FILES, "--per-class", "classes.csv", "--worst", "2")
+    assert (code, err) == (0, "")
+    rows = [line.split(",") for line in Path("classes.csv").read_text().splitlines()]
+    assert rows[0][:4] == ["scale", "class", "queries", "mAP"]
+    assert [row[0] for row in rows[1:]] == ["species"] * 12 + ["genus"] * 3
+    assert {row[1] for row in rows[1:13]} == {f"s{i}" for i in range(12)}
+    table = out.partition("worst at")[2].splitlines()[1:]
+    assert [line.split()[0] for line in table] == ["species"] * 2 + ["genus"] * 2
+    lowest = min(rows[1:13], key=lambda row: float(row[3]))
+    assert table[0].split()[1:4] == [lowest[1], lowest[2], f"{100 * float(lowest[3]):.2f}"]
+    # Machine output stays alone on stdout.
+    assert json.loads(dyml(capsys, *FILES, "--json", "--per-class", "classes.csv")[1])["species"]
+
+
+def test_distances_differ_from_cosines(capsys):
+    vectors = np.load("v.npy")
+    np.save("v.npy", vectors * np.arange(1, 61)[:, None])
+    cosine, nearest = (
+        json.loads(dyml(capsys, *FILES, "--json", "--similarity", name)[1])
+        for name in ("cosine", "euclidean")
+    )
+    assert nearest["species"]["mAP"] < cosine["species"]["mAP"]
+    assert "similarity must be one of" in dyml(capsys, *FILES, "--similarity", "euclid")[2]
+
+
+def test_what_goes_with_files_alone(capsys):
+    assert "--similarity goes with --embeddings alone" in dyml(capsys, "run", "--similarity", "dot")[2]
+    assert "--by-id goes with --embeddings alone" in dyml(capsys, "run", "--by-id")[2]

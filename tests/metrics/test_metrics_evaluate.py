@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from metrics_brute_force import assert_same, evaluate_by_loops
 
 from dyml.errors import InputError
-from dyml.metrics import evaluate
+from dyml.metrics import evaluate, lanes
 
 KS = (1, 3, 7)
 
@@ -235,3 +235,60 @@ def test_the_progress_bar_stays_away_from_what_is_no_terminal(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == ""
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("engine", ["sorting", "counting"])
+@given(cases(), st.booleans(), st.integers(1, 100_000))
+def test_euclidean_evaluation_equals_the_loops(engine, case, own, block_bytes):
+    query, query_labels, gallery, gallery_labels, scales = case
+    # The order of distances is that of q·g − |g|²/2, a product with one more number; whole ones are exact.
+    items = query if own else gallery
+    lifted = np.concatenate([items, -np.square(items).sum(1, keepdims=True) / 2], axis=1)
+    asking = np.concatenate([query, np.ones((len(query), 1))], axis=1)
+    options = {"scales": scales, "ks": KS, "engine": engine, "block_bytes": block_bytes}
+
+    def same_row(q, j):
+        return own and q == j
+
+    labels = query_labels if own else gallery_labels
+    expected = evaluate_by_loops(asking, query_labels, lifted, labels, scales, KS, 1.0, "dot", same_row)
+    other = (None, None) if own else (gallery, gallery_labels)
+    if all(expected[scale]["queries"] == 0 for scale in scales):
+        with pytest.raises(InputError, match="no query has a relevant item"):
+            evaluate(query, query_labels, *other, similarity="euclidean", **options)
+        return
+    for kind in (np.float64, np.float32, np.int8):
+        there = tuple(None if part is None else part.astype(kind) for part in (query, other[0]))
+        got = evaluate(there[0], query_labels, there[1], other[1], similarity="euclidean", **options)
+        assert_same(got.to_dict(), expected)
+
+
+def test_the_nearest_comes_first_far_from_the_origin():
+    # Differences of squares near 10¹⁰: float32 would not tell these apart.
+    gallery = np.array([[1e5], [1e5 + 1], [1e5 + 4]], dtype=np.float32)
+    result = evaluate(
+        np.array([[1e5 + 3]], dtype=np.float32),
+        [[0]],
+        gallery,
+        [[1], [1], [0]],
+        scales=("a",),
+        similarity="euclidean",
+    )
+    assert result.by_scale["a"]["mAP"] == 1
+
+
+def test_threads_with_blocks_of_their_own_give_the_same(monkeypatch):
+    rng = np.random.default_rng(1)
+    embeddings, labels = rng.normal(size=(700, 8)), nested_labels(rng, 700, 2, 90)
+    results = []
+    for threads in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(lanes, "WORTH_A_LANE", 64)
+        options = {"scales": ("f", "c"), "engine": "counting", "keep": True, "block_bytes": 2**24}
+        results.append(evaluate(embeddings, labels, **options))
+    assert lanes.make_plan(700, 2**20 // (8 * 700), 3) == (1, 187)
+    assert lanes.make_plan(700, 1000, 3) == (3, 234)
+    assert_same(results[0].to_dict(), results[1].to_dict(), tolerance=1e-13)
+    for name, values in results[0].per_query["f"].items():
+        np.testing.assert_allclose(results[1].per_query["f"][name], values, atol=1e-13)

@@ -134,7 +134,7 @@ def test_ks_are_sorted_and_distinct():
 
 def test_other_options():
     failing(
-        "similarity must be one of cosine, dot; got 'cosin'. Did you mean 'cosine'?",
+        "similarity must be one of cosine, dot, euclidean; got 'cosin'. Did you mean 'cosine'?",
         GOOD,
         LABELS,
         similarity="cosin",
