@@ -1,6 +1,7 @@
 """The gallery: pictures or vectors with labels, measured once and read at every scale."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from dyml.index.batches import batch_of_items, in_columns
 from dyml.index.checks import check_id
 from dyml.index.items import AddReport, Floats, Item, Labels, Metadata
 from dyml.index.lance_engine import LanceEngine
+from dyml.index.locks import LockedError
 from dyml.index.making import checked_shape, make_folder
 from dyml.index.map import MOST_POINTS, MOST_TSNE, build_map, map_points
 from dyml.index.models import Model, absolute, check_model, fingerprint, gauge_of
@@ -144,7 +146,7 @@ class Gallery(Searches):
                 report += self.engine.upsert(columns)
         finally:
             if report.added or report.updated:
-                self.engine.flush()
+                self.settle()
         return report
 
     def delete(self, ids: str | Iterable[str]) -> int:
@@ -156,7 +158,7 @@ class Gallery(Searches):
         names = [check_id(name) for name in ([ids] if isinstance(ids, str) else ids)]
         count = self.engine.delete(names) if names else 0
         if count:
-            self.engine.flush()
+            self.settle()
         return count
 
     def update(self, id: str, labels: Labels | None = None, metadata: Metadata | None = None) -> Item:
@@ -230,6 +232,11 @@ class Gallery(Searches):
     def optimize(self) -> None:
         """Merge small files, remove old ones, and write the index anew; worth while after many changes."""
         self.engine.optimize()
+
+    def settle(self) -> None:
+        """Write the index anew if much has changed; left to the next writer where another process writes."""
+        with suppress(LockedError):
+            self.engine.flush()
 
     def refresh(self) -> None:
         """See at once what other processes wrote; searches do so by themselves within a second."""

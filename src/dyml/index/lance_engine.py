@@ -49,7 +49,8 @@ class LanceEngine:
         self.folder, self.lock_timeout = folder, lock_timeout
         self.settings: Settings = read_settings(folder)
         self._rows = Rows(folder / ROWS, self.settings.dim, len(self.settings.scales))
-        self._guard = threading.RLock()
+        # Writers take both, in this order. Readers take the second alone, so they never wait for the lock.
+        self._write_guard, self._guard = threading.RLock(), threading.RLock()
         self._depth = 0
         self._snapshot: Snapshot | None = None
         self._checked = 0.0
@@ -101,11 +102,15 @@ class LanceEngine:
 
     def get(self, ids: Sequence[str], payload: bool = True) -> list[Item | None]:
         """Return items, with their thumbnails and bytes if `payload`."""
-        snapshot = self.snapshot
-        places = snapshot.find(ids)
-        there = np.array([place for place in places if place is not None], np.int64)
-        keys = snapshot.keys_of(there)
-        pixels = self._rows.payload(keys) if payload and len(keys) else None
+        for _ in range(3):
+            snapshot = self.snapshot
+            places = snapshot.find(ids)
+            there = np.array([place for place in places if place is not None], np.int64)
+            keys = snapshot.keys_of(there)
+            pixels = self._rows.payload(keys) if payload and len(keys) else None
+            if pixels is None or len(pixels) == len(set(keys.tolist())):
+                break
+            self.refresh()  # another process has written since: look again
         items = iter(items_at(snapshot, there, pixels))
         return [None if place is None else next(items) for place in places]
 
@@ -153,37 +158,39 @@ class LanceEngine:
     def upsert(self, batch: Batch) -> AddReport:
         """Write items, all or none; those that are there unchanged are left alone."""
         with self.writing():
-            version = self._rows.latest()
-            if self._snapshot is None or self._seen != version:
-                self._load()
-            ids = batch.ids.to_pylist()
-            if not self._pending.isdisjoint(ids):
-                self._load()
-            assert self._snapshot is not None
-            places = self._snapshot.find_many(batch.ids)
-            known = places >= 0
-            same = np.zeros(len(batch), bool)
-            same[known] = unchanged(self._snapshot, places[known], batch.take(np.flatnonzero(known)))
-            again = batch.given - len(batch)
-            report = AddReport(int((~known).sum()), int((known & ~same).sum()) + again, int(same.sum()))
-            write = batch.take(np.flatnonzero(~same)) if same.any() else batch
-            if not len(write):
-                return report
-            with self._committing():
-                if (known & ~same).any():
-                    self._rows.upsert(write, version)
-                    self._seen = -1
-                else:
-                    self._rows.insert(write, version)
-                    self._pending.update(ids)
-                    self._seen = int(self._rows.table.version)
+            with self._guard:
+                report = self._upsert(batch)
             if len(self._pending) > MOST_PENDING:
                 self.flush(force=True)
+        return report
+
+    def _upsert(self, batch: Batch) -> AddReport:
+        version, ids = self._rows.latest(), batch.ids.to_pylist()
+        if self._snapshot is None or self._seen != version or not self._pending.isdisjoint(ids):
+            self._load()
+        assert self._snapshot is not None
+        places = self._snapshot.find_many(batch.ids)
+        known = places >= 0
+        same = np.zeros(len(batch), bool)
+        same[known] = unchanged(self._snapshot, places[known], batch.take(np.flatnonzero(known)))
+        again = batch.given - len(batch)
+        report = AddReport(int((~known).sum()), int((known & ~same).sum()) + again, int(same.sum()))
+        write = batch.take(np.flatnonzero(~same)) if same.any() else batch
+        if not len(write):
             return report
+        with self._committing():
+            if (known & ~same).any():
+                self._rows.upsert(write, version)
+                self._seen = -1
+            else:
+                self._rows.insert(write, version)
+                self._pending.update(ids)
+                self._seen = self._rows.version
+        return report
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items, all or none; return how many were there."""
-        with self.writing():
+        with self.writing(), self._guard:
             if self._snapshot is None or self._pending or self._seen != self._rows.latest():
                 self._load()
             assert self._snapshot is not None
@@ -196,12 +203,12 @@ class LanceEngine:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Keep other writers away, of this process and of others.
+        """Keep other writers away, of this process and of others; readers go on.
 
         Raises:
             LockedError: another process writes for longer than the timeout.
         """
-        with self._guard:
+        with self._write_guard:
             if self._depth:
                 yield
                 return
@@ -228,7 +235,8 @@ class LanceEngine:
                 # The rows are safe, and searched from memory: what was written stays acknowledged.
                 warnings.warn(f"the index was not written anew: {error}", stacklevel=2)
                 return
-            self._load()
+            with self._guard:
+                self._load()
 
     def optimize(self, keep: timedelta = KEEP) -> None:
         """Merge small files, remove those of versions older than `keep`, and write the index anew."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dyml.models import Embedder
 
 AHEAD = 2  # batches being opened while one is embedded
+MANY = 100  # batches
 MOST_BYTES = 256 * 2**20
 
 
@@ -63,9 +64,11 @@ def add_pictures(
                 report += _store(gallery, embedder, opened, skip_damaged)
                 report += AddReport(unchanged=len(batch) - len(opened))
                 advance(len(batch))
+        if (report.added or report.updated) and len(batches) > MANY:
+            gallery.optimize()  # every batch left a small file
     finally:
         if report.added or report.updated:
-            gallery.engine.flush()
+            gallery.settle()
     return report
 
 
