@@ -1,10 +1,13 @@
 """Taxonomies as trees, and the builders that came with them, each on a miniature of its source's layout."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dyml.data import read_manifest
 from dyml.data.builders import (
@@ -17,6 +20,7 @@ from dyml.data.builders import (
     read_vehicles,
     source_of,
 )
+from dyml.data.split import side_counts
 from dyml.errors import ManifestError
 
 ABOVE = {
@@ -272,3 +276,43 @@ def test_sources_are_joined_at_what_they_share(tmp_path: Path) -> None:
     turned = source_of(tmp_path, ["1.jpg"], [("x", "blue", "cup")], ("item", "colour", "kind"))
     with pytest.raises(ManifestError, match="turned: its levels come in another order: item, colour, kind"):
         join_sources({"one": one, "turned": turned})
+
+
+LEAVES = st.lists(
+    st.tuples(
+        st.sampled_from("abcdefgh"), st.sampled_from(["", "p", "q", "r"]), st.sampled_from(["", "x", "y"])
+    ),
+    min_size=2,
+    max_size=10,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(leaves=LEAVES, share=st.floats(0.2, 0.8), seed=st.integers(0, 9))
+def test_any_ragged_tree_becomes_an_open_set_manifest(
+    leaves: list[tuple[str, str, str]], share: float, seed: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        paths = [f"{k}.jpg" for k in range(2 * len(leaves))]
+        touch(root, *paths)
+        source = source_of(root, paths, [*leaves, *leaves], ("fine", "middle", "coarse"))
+        try:
+            built = build_manifest(
+                source, root / "manifest.csv", scales=source.levels, test_share=share, seed=seed
+            )
+        except ManifestError as error:
+            refused = str(error)
+        else:
+            refused = ""
+        if len({leaf for leaf, *_ in leaves}) == 1 and refused:
+            assert "cannot be split into 2 sides" in refused
+            return
+        assert not refused
+        manifest = read_manifest(root, source.levels)
+        assert len(manifest) == len(paths)
+        train, test = (set((manifest.only(side).taxonomy.names or ((),))[0]) for side in ("train", "test"))
+        assert train.isdisjoint(test)
+        for side in side_counts(manifest):
+            assert side.several == side.classes - side.single_fine
+        assert built.manifest.taxonomy == manifest.taxonomy
