@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from rich.console import Console
+
 from dyml.errors import RunError
 from dyml.index import Gallery
+from dyml.index.map import NAME as MAP
 from dyml.index.settings import NAME
 from dyml.training.datamodule import open_manifest
 from dyml.training.folder import RunFolder
@@ -11,6 +14,7 @@ from dyml.training.judge import open_source
 from dyml.training.precision import fastest_device
 
 FOLDER = "gallery"
+MAP_POINTS = 5000  # an even sample, placed by t-SNE in half a minute
 
 
 def demo_gallery(run: Path) -> Path:
@@ -37,5 +41,8 @@ def demo_gallery(run: Path) -> Path:
         gallery = Gallery.create(folder, embedder.dim, manifest.scales, model=str(run), root=manifest.root)
     with gallery:
         if len(gallery) < len(manifest):
-            gallery.add_manifest(embedder.to(fastest_device()), manifest)
+            gallery.add_manifest(embedder.to(fastest_device()), manifest, progress="indexing new characters")
+        if not (folder / MAP).is_file():
+            with Console(stderr=True).status("drawing the map …"):
+                gallery.build_map(most=MAP_POINTS)
     return folder
