@@ -185,6 +185,25 @@ def test_a_second_writer_waits_or_is_told(tmp_path: Path) -> None:
     assert gallery.add([item(1)]).added == 1  # the lock went with the process
 
 
+def test_readers_go_on_while_a_writer_waits(tmp_path: Path) -> None:
+    folder = tmp_path / "g"
+    Gallery.create(folder, DIM, ("fine", "coarse")).add([item(1)])
+    writer = Writer(folder, "hold")
+    gallery = Gallery.open(folder, lock_timeout=120)
+    waiting = threading.Thread(target=lambda: gallery.add([item(2)]))
+    try:
+        writer.wait_for("held")
+        waiting.start()
+        for _ in range(3):
+            gallery.refresh()
+            assert [hit.id for hit in gallery.search(item(1).vector)] == ["item1"]
+            assert waiting.is_alive()
+    finally:
+        writer.kill()
+    waiting.join(60)
+    assert check_whole(gallery) == {1, 2}
+
+
 def test_a_full_disk_is_said_and_harms_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "g"
     Gallery.create(folder, DIM, ("fine", "coarse"))

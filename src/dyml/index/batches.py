@@ -174,7 +174,7 @@ def id_column(ids: Sequence[str]) -> Arrow:
     return pa.array([str(check_id(name)) for name in ids], pa.string())
 
 
-def _plain_texts(values: Sequence[Any], most: int) -> Arrow | None:
+def _plain_texts(values: Sequence[Any], most: int, repeated: bool = False) -> Arrow | None:
     """Return texts as a column; None if any is no text, empty, too long, or has control characters."""
     if not set(map(type, values)) <= TEXT_TYPES:
         return None
@@ -182,9 +182,10 @@ def _plain_texts(values: Sequence[Any], most: int) -> Arrow | None:
         column = pa.array(values, pa.string())
     except UnicodeEncodeError:
         return None
-    lengths = pc.min_max(pc.utf8_length(column)).as_py()
+    looked = column.unique() if repeated else column
+    lengths = pc.min_max(pc.utf8_length(looked)).as_py()
     fit = lengths["min"] is None or 1 <= lengths["min"] <= lengths["max"] <= most
-    return None if not fit or pc.any(pc.match_substring_regex(column, CONTROL)).as_py() else column
+    return None if not fit or pc.any(pc.match_substring_regex(looked, CONTROL)).as_py() else column
 
 
 def _repeated(column: Arrow) -> bool:
@@ -265,7 +266,7 @@ def _class_column(labels: Mapping[str, Sequence[str]], scale: str, names: Sequen
         return pa.nulls(len(names), pa.string())
     if len(column) != len(names):
         raise InputError(f"there are {len(names):,} ids and {len(column):,} classes at scale {scale!r}")
-    texts = _plain_texts(column, MOST_NAME)
+    texts = _plain_texts(column, MOST_NAME, repeated=True)
     if texts is not None:
         return texts
     for name, label in zip(names, column):
