@@ -6,9 +6,18 @@ from pathlib import Path
 import page_service
 import pytest
 from page_service import Open
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE = 20_000  # ms; a busy machine may need them
 ARGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
@@ -17,6 +26,7 @@ def browser() -> Iterator[Browser]:
     """The system's Chromium; of one module, so that its event loop is gone when other tests run."""
     if not CHROMIUM.exists():
         pytest.skip(f"no browser at {CHROMIUM}: apt-get install chromium")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
         yield made
@@ -56,7 +66,7 @@ def open_page(browser: Browser, stand_in: tuple[str, page_service.Service]) -> I
             has_touch=phone,
             permissions=["camera"],
         )
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         if expect:
             expected.append(expect)

@@ -73,6 +73,35 @@ def test_a_point_of_the_map_is_clicked(open_page: Open, service: Service) -> Non
     expect(page.get_by_role("dialog")).to_contain_text(gallery().labels[lone]["fine"])
 
 
+def test_two_fingers_zoom_the_map(open_page: Open, service: Service) -> None:
+    page = open_page("#view=map&scale=coarse", phone=True)
+    expect(page.locator("#legend button")).to_have_count(5)
+    page.locator("#map-canvas").scroll_into_view_if_needed()
+    box = box_of(page.locator("#map-canvas"))
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    fingers = page.context.new_cdp_session(page)
+    before = page.evaluate("document.querySelector('#map-canvas').toDataURL()")
+    for kind, apart in (("touchStart", 20), ("touchMove", 50), ("touchMove", 90), ("touchEnd", None)):
+        points = (
+            [] if apart is None else [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        )
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_function("old => document.querySelector('#map-canvas').toDataURL() !== old", arg=before)
+    page.get_by_role("button", name="All").click()
+    page.wait_for_function("old => document.querySelector('#map-canvas').toDataURL() === old", arg=before)
+
+
+def test_a_pair_is_picked_while_browsing(open_page: Open, service: Service) -> None:
+    page = open_page("#view=browse&scale=middle&class=latin+E")
+    for place, side in ((0, "a"), (7, "b")):
+        page.locator("#browse-items .card").nth(place).click()
+        page.get_by_role("button", name="Compare…").click()
+        expect(page.locator(f"#slot-{side} img")).to_be_visible()
+        if side == "a":
+            page.go_back()
+    expect(page.locator("#verdict-number")).to_be_visible()
+
+
 def test_the_tree_is_browsed(open_page: Open, service: Service) -> None:
     page = open_page("#view=browse")
     page.get_by_role("button", name="Classes within greek").click()

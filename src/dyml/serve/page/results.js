@@ -4,10 +4,10 @@ import { Card, arrowKeys, chip, crumbs, oneStop } from "./cards.js";
 import { groups, within } from "./cut.js";
 import { el, count, reconcile } from "./dom.js";
 
-const FIRST = 24; // of a group among several
-const ALONE = 120; // of the only group
+const ROWS = 2; // of a group among several
+const ALONE = 120; // results of the only group
 const MORE = 240;
-const BEYOND = 12;
+const BEYOND = 8; // results beyond the cut, at least
 
 export class Results {
   /** `host` gets the sections; `onopen(place)` and `onhover(place | null)` speak of results. */
@@ -23,6 +23,18 @@ export class Results {
       host.addEventListener(off, (event) => place(event) !== undefined && this.onhover(null));
     }
     arrowKeys(host);
+    this.columns = 8;
+    new ResizeObserver(() => this.measure()).observe(host);
+  }
+
+  /** Count the columns of the grid, so that groups end with full rows. */
+  measure() {
+    const style = getComputedStyle(this.host);
+    const [size, gap] = ["--card-size", "--gap"].map((name) => Number.parseFloat(style.getPropertyValue(name)));
+    const columns = Math.max(Math.floor((this.host.clientWidth + gap) / (size + gap)), 1);
+    if (!this.host.clientWidth || columns === this.columns) return;
+    this.columns = columns;
+    this.onmore();
   }
 
   set(results, gauge, own) {
@@ -58,7 +70,8 @@ export class Results {
     const found = kept ? groups(this.results, kept, by) : [];
     const parts = found.map((group) => this.section(group, by, m, found.length === 1));
     const next = [];
-    for (let place = kept; place < Math.min(kept + BEYOND, this.results.length); place += 1) {
+    const ahead = Math.ceil(BEYOND / this.columns) * this.columns;
+    for (let place = kept; place < Math.min(kept + ahead, this.results.length); place += 1) {
       next.push(this.cardFor(place, m).node);
     }
     reconcile(this.beyond, next);
@@ -78,8 +91,8 @@ export class Results {
     const id = `${by}\n${name}`;
     if (!this.sections.has(id)) this.sections.set(id, this.newSection(name, by, members[0]));
     const part = this.sections.get(id);
-    const limit = Math.max(part.limit, alone ? ALONE : FIRST);
-    const shown = members.length <= limit + 4 ? members : members.slice(0, limit);
+    const limit = Math.max(part.limit, alone ? ALONE : Math.max(ROWS * this.columns, BEYOND));
+    const shown = members.length <= limit + 2 ? members : members.slice(0, limit);
     reconcile(part.list, shown.map((place) => this.cardFor(place, m).node));
     if (part.size !== members.length) {
       part.size = members.length;
