@@ -42,12 +42,14 @@ class Workspace(NamedTuple):
     values: NDArray[np.float32]
     positions: NDArray[np.int32]
     keys: NDArray[np.int64]
-    fixed: Numbers
+    addresses: Numbers
+    within: Numbers
     counts: Numbers
     table: Numbers
     sums: Numbers
     turns: Numbers
-    part: Numbers
+    part_addresses: Numbers
+    part_within: Numbers
     found: Numbers
     unclear: NDArray[np.uint8]
 
@@ -71,10 +73,12 @@ def make_workspace(most: int) -> Workspace:
         np.empty(most, np.int32),
         np.empty(most, np.int64),
         np.empty(most, U32),
+        np.empty(most, U32),
         np.empty(most + 1, U32),
         np.empty(1 << MOST_BITS, U32),
         np.empty(COLUMNS, U32),
         np.empty(most, U32),
+        np.empty(CHUNK, U32),
         np.empty(CHUNK, U32),
         np.empty(CHUNK, U32),
         np.zeros(CHUNK, np.uint8),
@@ -159,15 +163,16 @@ def _scale(values: NDArray[np.float32]) -> Scale:
 
 @compiled
 def _place(value: np.float32, scale: Scale) -> Any:
-    """Return where a similarity falls: the address of its bucket, shifted, and its place within.
+    """Return where a similarity falls: the address of its bucket, and its place within.
 
-    The number before never falls as similarity falls, since rounding does not.
+    The bucket, and within it the place, never falls as similarity falls, since rounding does not.
     """
     distance = min(max((scale.top - value) * scale.steepness, np.float32(0)), scale.limit)
     fixed = U32(np.int32(distance))
-    bucket = U32(fixed >> scale.shift)
+    # Said to be below 32, shifts stay shifts of 32 bits.
+    bucket = U32(fixed >> (scale.shift & U32(31)))
     row = U32(U32(bucket & scale.rows) << U32(8))
-    return U32(U32(U32(row | U32(bucket >> scale.low_bits)) << scale.shift) | U32(fixed & scale.within))
+    return U32(row | U32(bucket >> (scale.low_bits & U32(31)))), U32(fixed & scale.within)
 
 
 @compiled
@@ -181,24 +186,25 @@ def _next_address(address: Any, scale: Scale) -> Any:
 @compiled
 def _fill_table(count: int, scale: Scale, work: Workspace) -> bool:
     """Sort the relevant items into `keys` and fill the table; False where a bucket holds too many."""
-    table, fixed, keys, shift = work.table, work.fixed, work.keys, scale.shift
+    table, keys, shift = work.table, work.keys, scale.shift
+    addresses, within = work.addresses, work.within
     size = 1 << (FIXED_BITS - np.int64(shift))
     table[:size] = U32(0)
     for i in range(count):
-        fixed[i] = _place(work.values[i], scale)
+        addresses[i], within[i] = _place(work.values[i], scale)
     full, up = U32(2 * scale.within + 1), U32(shift + 1)
     above = U32(up + SUM_BITS)
     for i in range(count):
-        bucket = U64(fixed[i] >> shift)
+        bucket = U64(addresses[i])
         held = table[bucket]
         # How many are there, above the sum of their entries, which is of use where it is one.
         work.turns[i] = U32(held >> above)
-        table[bucket] = U32(U32(held + U32(U32(1) << above)) + U32(full - U32(fixed[i] & scale.within)))
+        table[bucket] = U32(U32(held + U32(U32(1) << above)) + U32(full - within[i]))
     if _sum_up(size, scale, work) > LONG_RUN:
         return False
     bits = work.values.view(np.int32)
     for i in range(count):
-        entry = U32(table[U64(fixed[i] >> shift)] & UNMARKED)
+        entry = U32(table[U64(addresses[i])] & UNMARKED)
         keys[U64(U32(U32(entry >> up) + work.turns[i]))] = _key(bits[i], work.positions[i])
     for i in range(1, count):
         key, at = keys[i], i
@@ -219,11 +225,11 @@ def _sum_up(size: int, scale: Scale, work: Workspace) -> Any:
     for start in range(0, size, COLUMNS):
         row = work.table[start : start + COLUMNS]
         for c in range(COLUMNS):
-            held = U32(row[c] >> above)
+            held = U32(row[c] >> (above & U32(31)))
             longest = max(longest, held)
             # Two or more, plus this, reach the highest bit.
             several = U32(U32(held + ALMOST) & MARK)
-            row[c] = U32(U32(sums[c] << up) | U32(row[c] & full) | several)
+            row[c] = U32(U32(sums[c] << (up & U32(31))) | U32(row[c] & full) | several)
             sums[c] = U32(sums[c] + held)
     total = U32(0)
     for c in range(COLUMNS):
@@ -232,7 +238,7 @@ def _sum_up(size: int, scale: Scale, work: Workspace) -> Any:
     for start in range(0, size, COLUMNS):
         row = work.table[start : start + COLUMNS]
         for c in range(COLUMNS):
-            row[c] += U32(sums[c] << up)
+            row[c] += U32(sums[c] << (up & U32(31)))
     return longest
 
 
@@ -243,13 +249,13 @@ def _count_places(part: NDArray[np.float32], start: int, scale: Scale, work: Wor
     This is where the time goes.
     """
     table, counts, keys = work.table, work.counts, work.keys
-    fixed, found, shift = work.part, work.found, scale.shift
+    addresses, within, found = work.part_addresses, work.part_within, work.found
     length = len(part)
     for j in range(length):
-        fixed[j] = _place(part[j], scale)
-    within, full, up = scale.within, U32(2 * scale.within + 1), U32(shift + 1)
+        addresses[j], within[j] = _place(part[j], scale)
+    full, up = U32(2 * scale.within + 1), U32(scale.shift + 1)
     for j in range(length):
-        found[j] = U32(table[U64(fixed[j] >> shift)] + U32(fixed[j] & within))
+        found[j] = U32(table[U64(addresses[j])] + within[j])
     for j in range(length):
         counts[U64(U32(found[j] & UNMARKED) >> up)] += U32(1)
     bits, unclear, of_interest = part.view(np.int32), work.unclear, U32(MARK | full)
@@ -265,7 +271,7 @@ def _count_places(part: NDArray[np.float32], start: int, scale: Scale, work: Wor
             item = U64(8 * group) + U64(U64(lowest * WHICH_BYTE) >> U64(56))
             # Take back where it was counted, and count it where it belongs.
             counts[U64(U32(found[item] & UNMARKED) >> up)] -= U32(1)
-            address = U32(fixed[item] >> shift)
+            address = addresses[item]
             place = U64(U32(table[U64(address)] & UNMARKED) >> up)
             end = U64(U32(table[_next_address(address, scale)] & UNMARKED) >> up)
             key = _key(bits[item], start + np.int64(item))
