@@ -13,14 +13,19 @@ from dyml.losses import (
     MultiScale,
     ScaleAggregationLoss,
     TiedProxyLoss,
+    _fused,
     circle,
+    roadmap,
 )
+from dyml.losses._bands import class_parents
 from dyml.taxonomy import Taxonomy
 
 FINE = torch.arange(60)
 LINEAGE = torch.stack([FINE, FINE // 4, FINE // 20], dim=1)
 MAKERS: dict[str, Callable[[Taxonomy], nn.Module]] = {
     "cross-scale": lambda taxonomy: CrossScaleLoss(taxonomy, 24),
+    "cross-scale, streamed": lambda taxonomy: CrossScaleLoss(taxonomy, 24, recompute=True),
+    "roadmap": lambda taxonomy: MultiScale(taxonomy, 24, roadmap),
     "tied": lambda taxonomy: TiedProxyLoss(taxonomy, 24),
     "hierarchical": lambda taxonomy: HierarchicalAPLoss(taxonomy, 24),
     "aggregation": lambda taxonomy: ScaleAggregationLoss(taxonomy, 24),
@@ -52,10 +57,33 @@ def test_a_compiled_step_is_the_step(make: Callable[[Taxonomy], nn.Module], back
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("make", [MAKERS["tied"], MAKERS["aggregation"], MAKERS["multi-scale"]])
-def test_losses_of_plain_operations_compile_whole(make: Callable[[Taxonomy], nn.Module]) -> None:
-    loss = make(Taxonomy.from_labels(LINEAGE, ("fine", "middle", "coarse")))
-    x = normalize(torch.randn(16, 24), dim=1)
+WHOLE = ("cross-scale", "cross-scale, streamed", "tied", "aggregation", "multi-scale")
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", WHOLE)
+def test_these_compile_whole(name: str, backend: str) -> None:
+    torch.manual_seed(0)
+    loss = MAKERS[name](Taxonomy.from_labels(LINEAGE, ("fine", "middle", "coarse")))
+    x = normalize(torch.randn(16, 24), dim=1).requires_grad_()
     torch.compiler.reset()
-    compiled = torch.compile(loss, backend="eager", fullgraph=True)
-    torch.testing.assert_close(compiled(x, LINEAGE[:16]), loss(x, LINEAGE[:16]))
+    compiled = torch.compile(loss, backend=backend, fullgraph=True)
+    for size in (16, 7):  # another size of batch is compiled for any
+        labels, part = LINEAGE[:size], x[:size]
+        value, expected = compiled(part, labels), loss(part, labels)
+        torch.testing.assert_close(value, expected)
+        for a, b in zip(
+            torch.autograd.grad(value, [x, *loss.parameters()]),
+            torch.autograd.grad(expected, [x, *loss.parameters()]),
+        ):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("recompute", [False, True, None])
+def test_the_operation_is_what_its_declaration_says(dtype: torch.dtype, recompute: bool | None) -> None:
+    x = normalize(torch.randn(5, 6, dtype=torch.float64), dim=1).to(dtype).requires_grad_()
+    w = torch.randn(60, 6, dtype=torch.float64).to(dtype).requires_grad_()
+    parents = list(class_parents(LINEAGE))
+    arguments = (x, w, torch.tensor([3, 7, 50, 3, 0]), parents, [0.1, 0.2, 0.3], 4.0, recompute)
+    torch.library.opcheck(_fused._forward, arguments, test_utils=("test_schema", "test_faketensor"))

@@ -60,21 +60,6 @@ def class_parents(lineage: Tensor) -> tuple[Tensor, ...]:
     return (*parents, child.new_zeros(classes))
 
 
-@torch.compiler.disable(reason="its chunks would be unrolled: minutes to compile, and slower than as written")
-def fused_terms(
-    embeddings: Tensor,
-    proxies: Tensor,
-    own: Tensor,
-    parents: tuple[Tensor, ...],
-    margins: tuple[float, ...],
-    scale: float,
-    recompute: bool | None,
-    shard: Shard | None = None,
-) -> Tensor:
-    """Return the (L, B) terms; under torch.compile, what lies around them is compiled."""
-    return CrossScaleTerms.apply(embeddings, proxies, own, parents, margins, scale, recompute, shard)
-
-
 class CrossScaleTerms(torch.autograd.Function):
     """(B, D) embeddings, (F, D) proxies, (B,) own fine classes -> (L, B) terms. See the module's text.
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from dyml.errors import InputError
-from dyml.losses._bands import class_parents, fused_terms
+from dyml.losses._bands import class_parents
+from dyml.losses._fused import fused_terms
 from dyml.losses.checks import check_batch, check_scale, checked_margins, checked_numbers, default_margins
 from dyml.taxonomy import Taxonomy
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from dyml.errors import InputError
-from dyml.losses._bands import class_parents, fused_terms
+from dyml.losses._bands import class_parents
+from dyml.losses._fused import fused_terms
 from dyml.losses.checks import check_batch
 from dyml.losses.cross_scale import SCALE, CrossScaleLoss
 from dyml.taxonomy import Taxonomy

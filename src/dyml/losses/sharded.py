@@ -19,7 +19,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from dyml.errors import InputError
-from dyml.losses._bands import class_parents, fused_terms
+from dyml.losses._bands import class_parents
+from dyml.losses._fused import fused_terms
 from dyml.losses._shards import GatherRows, Shard, gather_rows
 from dyml.losses.checks import check_batch, check_scale, checked_margins
 from dyml.losses.cross_scale import FIRST_MARGIN, SCALE
