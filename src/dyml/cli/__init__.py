@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from dyml import __version__
-from dyml.cli import compare, data, demo, evaluate, gauge, index, reproduce, serve, study, train, verify
+from dyml.cli import (
+    compare,
+    data,
+    demo,
+    evaluate,
+    export,
+    gauge,
+    index,
+    reproduce,
+    serve,
+    study,
+    train,
+    verify,
+)
 from dyml.errors import DymlError, Interrupted
 
 app = typer.Typer(
@@ -30,6 +43,7 @@ app.command("compare-images")(gauge.compare_images)
 app.command("index")(index.index)
 app.command("search")(index.search)
 app.command("serve")(serve.serve)
+app.command("export")(export.export)
 
 
 def _version(wanted: bool) -> None:

@@ -28,6 +28,9 @@ def fingerprint(model: Model) -> str:
     """
     if isinstance(model, (str, Path)):
         return _file_digest(str(model))
+    exported = getattr(model, "weights_digest", None)  # an exported model has no weights in memory
+    if exported is not None:
+        return str(exported)
     from safetensors.torch import save
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dyml.errors import InputError
 from dyml.metrics.chosen import HEIGHTS
@@ -39,6 +39,31 @@ def csv_table(result: "Result", intervals: "Extents | None" = None) -> str:
             numbers = ("" if number is None else repr(number) for number in (value, *ends))
             writer.writerow([part, name, *numbers])
     return file.getvalue()
+
+
+def arrow_table(result: "Result", intervals: "Extents | None" = None) -> Any:
+    """Return a pyarrow table of one row a value: scale, measure, value; shares in 0 … 1, null where none is.
+
+    Args:
+        result: what to tell.
+        intervals: adds the columns low and high.
+    """
+    import pyarrow as pa
+
+    rows = [
+        (part, name, None if value is None else float(value), (intervals or {}).get(part, {}).get(name))
+        for part, row in {**result.by_scale, "overall": result.overall, "multi": result.multi}.items()
+        for name, value in row.items()
+    ]
+    columns = {
+        "scale": pa.array([row[0] for row in rows], pa.string()),
+        "measure": pa.array([row[1] for row in rows], pa.string()),
+        "value": pa.array([row[2] for row in rows], pa.float64()),
+    }
+    if intervals is not None:
+        for place, end in enumerate(("low", "high")):
+            columns[end] = pa.array([None if row[3] is None else row[3][place] for row in rows], pa.float64())
+    return pa.table(columns)
 
 
 def latex_table(results: Mapping[str, "Result"], measures: Sequence[str] = PAPER) -> str:

@@ -177,6 +177,10 @@ class Result:
         """Write one line a value: scale, measure, value; and low, high where `intervals` are given."""
         return formats.csv_table(self, intervals)
 
+    def to_arrow(self, intervals: breakdown.Extents | None = None) -> Any:
+        """Return a pyarrow table of what `to_csv` writes; `.to_pandas()` makes it a data frame."""
+        return formats.arrow_table(self, intervals)
+
     def to_latex(self, name: str = "dyml") -> str:
         """Write a LaTeX tabular of one method: ASI, mAP and R@1 of every scale, as in the paper."""
         return formats.latex_table({name: self})

@@ -2,23 +2,26 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+import yaml
+from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from dyml.errors import InputError, RunError
-from dyml.files import atomic_path
+from dyml.files import atomic_path, write_text
 from dyml.models.backbones import make_backbone
+from dyml.models.card import card_text
 from dyml.models.heads import make_head
 from dyml.models.pooling import make_pooling
 from dyml.taxonomy import Taxonomy
 
-WEIGHTS, CONFIG, TAXONOMY = "model.safetensors", "config.json", "taxonomy.json"
+WEIGHTS, CONFIG, TAXONOMY, GAUGE = "model.safetensors", "config.json", "taxonomy.json", "gauge.json"
 COLOUR_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's, which timm's weights expect
 GREY_STATISTICS = ((0.5,), (0.25,))
 
@@ -51,6 +54,8 @@ class Embedder(
 
     Attributes:
         taxonomy: the classes it was trained on, or None.
+        gauge_json: the text of the gauge in the folder that it came from, or None. It is saved and pushed
+            with the weights that it was fitted to, and left behind when these have changed.
         num_features: the length of the features that the head is given.
 
     Raises:
@@ -96,6 +101,7 @@ class Embedder(
             values = torch.tensor(tuple(given or default), dtype=torch.float32)
             self.register_buffer(name, values.view(1, -1, 1, 1), persistent=False)
         self.taxonomy: Taxonomy | None = None
+        self.gauge_json: str | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed a batch.
@@ -137,10 +143,51 @@ class Embedder(
         from safetensors.torch import save
 
         tensors = {name: value.contiguous() for name, value in self.state_dict().items()}
+        whole = save(tensors, metadata={"format": "pt"})
         with atomic_path(save_directory / WEIGHTS) as part:
-            part.write_bytes(save(tensors, metadata={"format": "pt"}))  # save_file makes it private
+            part.write_bytes(whole)  # save_file makes it private
         if self.taxonomy is not None:
             self.taxonomy.save(save_directory / TAXONOMY)
+        if self.gauge_json is not None and not _fits(self.gauge_json, whole):
+            self.gauge_json = None
+        if self.gauge_json is not None:
+            write_text(save_directory / GAUGE, self.gauge_json)
+
+    def generate_model_card(
+        self,
+        name: str | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        data: str | None = None,
+        notes: str | None = None,
+        license: str | None = None,
+    ) -> ModelCard:
+        """Return the README of the model folder, with the hub's header; see `card_text` for the arguments.
+
+        `save_pretrained` and `push_to_hub` write it, with these arguments as `model_card_kwargs`, where there
+        is no README yet.
+
+        Args:
+            name, metrics, data, notes: as for `dyml.models.card.card_text`.
+            license: of the weights, by the hub's name for it, such as `apache-2.0`.
+        """
+        header = self._hub_mixin_info.model_card_data.to_dict()
+        header |= {} if license is None else {"license": license}
+        text = card_text(self, name, metrics, data, notes)
+        return ModelCard(f"---\n{yaml.safe_dump(header, sort_keys=True)}---\n\n{text}")
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload weights, configuration, taxonomy, gauge and a model card to the Hugging Face hub.
+
+        Args:
+            repo_id: such as `me/my-model`; made where there is none.
+            options: those of `huggingface_hub.ModelHubMixin.push_to_hub`. `model_card_kwargs` are the
+                arguments of `generate_model_card`; `dyml.exchange.card_facts` gives those of a run.
+
+        Returns:
+            The address of the commit.
+        """
+        facts = {"name": repo_id, **(options.pop("model_card_kwargs", None) or {})}
+        return str(super().push_to_hub(repo_id, model_card_kwargs=facts, **options))
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
@@ -210,10 +257,24 @@ class Embedder(
             model.load_state_dict(load_file(weights, device=map_location), strict=strict)
         except (SafetensorError, RuntimeError, OSError) as error:
             raise RunError(f"{weights} does not fit the {CONFIG} beside it: {error}") from error
-        try:
-            taxonomy = fetch(TAXONOMY)
-        except HfHubHTTPError:
-            taxonomy = weights.with_name(TAXONOMY)
-        if taxonomy.is_file():
+
+        def fetch_if_there(name: str) -> Path:
+            try:
+                return fetch(name)
+            except (HfHubHTTPError, LocalEntryNotFoundError):
+                return weights.with_name(name)
+
+        if (taxonomy := fetch_if_there(TAXONOMY)).is_file():
             model.taxonomy = Taxonomy.load(taxonomy)
+        if (gauge := fetch_if_there(GAUGE)).is_file():
+            model.gauge_json = gauge.read_text(encoding="utf-8", errors="replace")
         return model.to(map_location).eval()
+
+
+def _fits(gauge_json: str, weights: bytes) -> bool:
+    """Return whether a gauge may have been fitted to these weights; what is no gauge has not."""
+    try:
+        fitted = json.loads(gauge_json)["weights"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return fitted is None or fitted == sha256(weights).hexdigest()

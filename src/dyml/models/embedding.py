@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,11 +18,30 @@ from dyml.data.images import enough_pixels
 from dyml.data.manifest import Manifest
 from dyml.data.streaming import picture_batches
 from dyml.errors import InputError
-from dyml.models.embedder import Embedder
+
+
+class EmbedsPictures(Protocol):
+    """What these functions ask of a model: `Embedder` has it, and so has `dyml.export.OnnxEmbedder`."""
+
+    dim: int
+    channels: int
+    image_size: int
+    resize: int
+    training: bool
+    mean: Tensor
+
+    def __call__(self, images: Tensor, /) -> Any:
+        """Map (B, C, H, W) to (B, dim) unit rows."""
+
+    def train(self, mode: bool = True, /) -> Any:
+        """Set the mode."""
+
+    def eval(self) -> Any:
+        """Set the mode for use."""
 
 
 @torch.inference_mode()
-def embed_batches(embedder: Embedder, batches: Iterable[Tensor]) -> NDArray[np.float32]:
+def embed_batches(embedder: EmbedsPictures, batches: Iterable[Tensor]) -> NDArray[np.float32]:
     """Embed pictures in evaluation mode, on the device that the embedder is on.
 
     Args:
@@ -43,7 +62,7 @@ def embed_batches(embedder: Embedder, batches: Iterable[Tensor]) -> NDArray[np.f
 
 
 def embed_manifest(
-    embedder: Embedder,
+    embedder: EmbedsPictures,
     manifest: Manifest,
     batch_size: int = 256,
     progress: str | None = None,
