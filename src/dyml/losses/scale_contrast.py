@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
 
 from dyml.errors import InputError
 from dyml.losses.checks import check_batch, check_scale, checked_margins, checked_weights
-from dyml.losses.multi_scale import MultiScale
-from dyml.losses.single_scale import cosface
 from dyml.taxonomy import Taxonomy
 
 SCALE = 12.0
-PROXIES = 0.5
+SHARE = 0.5
 PROXY_SCALE, FIRST_MARGIN = 24.0, 0.2
 
 
@@ -53,10 +52,10 @@ def scale_contrast_terms(embeddings: Tensor, labels: Tensor, scale: float) -> tu
 class ScaleContrastLoss(nn.Module):
     """Supervised contrast at every scale within the batch, and one margin softmax a scale beside it.
 
-    `L = sum_m weights[m] * mean_i term_m(i) / sum_m weights[m] + proxies * CosFace`, where the terms are
-    those of `scale_contrast_terms`, their mean is over the samples that have others of their class in the
-    batch, and CosFace is the mean over scales, with the same weights, of a margin softmax with one proxy a
-    class.
+    `L = sum_m weights[m] * (mean_i term_m(i) + share * mean_i softmax_m(i)) / sum_m weights[m]`. The terms
+    are those of `scale_contrast_terms`, their mean is over the samples that have others of their class in the
+    batch. `softmax_m(i) = log(1 + sum_{c != y} exp(gamma_m * (s_c - s_y + margins[m])))` over one proxy for
+    each class of scale m, with `gamma_m = 2 * proxy_scale / (m + 2)`: coarser scales are judged more softly.
 
     As all scales share one softmax over the batch, the first part is one cross-entropy whose target lies over
     the other samples as the tree says: most on those of the same fine class, some on those of the same middle
@@ -69,13 +68,13 @@ class ScaleContrastLoss(nn.Module):
         dim: D, the length of the embeddings.
         scale: the inverse temperature of the contrast.
         weights: one weight a scale, fine to coarse; by default all 1.
-        proxies: the weight of the margin softmax; 0 leaves it out, and the loss has no parameters.
+        share: the weight of the margin softmax; 0 leaves it out, and the loss has no parameters.
         margins: its margins, one a scale, fine to coarse, in units of cosine similarity; by default 0.2,
             growing by 0.1 a scale.
-        proxy_scale: its inverse temperature.
+        proxy_scale: its inverse temperature at the finest scale.
 
     Attributes:
-        softmax: the `MultiScale` of the margin softmax, or None.
+        proxies: L parameters (C_m, D), one row a class; none where `share` is 0.
 
     Raises:
         InputError: a setting does not fit the taxonomy or is out of range.
@@ -91,6 +90,7 @@ class ScaleContrastLoss(nn.Module):
     """
 
     lineage: Tensor
+    codes: Tensor
 
     def __init__(
         self,
@@ -98,32 +98,44 @@ class ScaleContrastLoss(nn.Module):
         dim: int,
         scale: float = SCALE,
         weights: Sequence[float] | None = None,
-        proxies: float = PROXIES,
+        share: float = SHARE,
         margins: Sequence[float] | None = None,
         proxy_scale: float = PROXY_SCALE,
     ) -> None:
         super().__init__()
         if dim < 1:
             raise InputError(f"dim must be 1 or more; got {dim}")
-        if not 0 <= proxies < float("inf"):
-            raise InputError(f"proxies must be a weight of 0 or more; got {proxies}")
-        self.dim, self.proxies = dim, float(proxies)
+        if not 0 <= share < float("inf"):
+            raise InputError(f"share must be a weight of 0 or more; got {share}")
+        self.dim, self.share = dim, float(share)
         self.scale = check_scale(scale)
         self.weights = checked_weights(weights, taxonomy.scales)
-        margins = checked_margins(margins, FIRST_MARGIN, taxonomy.scales)
-        args = [{"margin": margin, "scale": check_scale(proxy_scale)} for margin in margins]
-        self.softmax = (
-            MultiScale(taxonomy, dim, loss=cosface, args=args, weights=self.weights) if proxies else None
-        )
+        self.margins = checked_margins(margins, FIRST_MARGIN, taxonomy.scales)
+        self.proxy_scale = check_scale(proxy_scale)
+        classes = taxonomy.num_classes if share else ()
+        self.proxies = nn.ParameterList(torch.randn(count, dim) * dim**-0.5 for count in classes)
         # Not persistent: the tree comes from the taxonomy, and loading weights must not replace it.
         self.register_buffer("lineage", torch.from_numpy(taxonomy.lineage.copy()), persistent=False)
+        self.register_buffer("codes", torch.from_numpy(taxonomy.codes.copy()), persistent=False)
 
     def contrast(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the first part alone, a scalar; arguments and errors are those of `forward`."""
         check_batch(embeddings, labels, self.lineage, self.dim)
         terms, counted = scale_contrast_terms(embeddings, labels, self.scale)
-        means = terms.sum(1) / counted.sum(1).clamp(min=1)
-        return (means * means.new_tensor(self.weights)).sum() / sum(self.weights)
+        return self._over_scales(terms.sum(1) / counted.sum(1).clamp(min=1))
+
+    def softmax(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the second part alone, before its weight, a scalar; arguments are those of `forward`."""
+        own = self.codes[labels[:, 0]]
+        with torch.autocast(embeddings.device.type, enabled=False):
+            x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+            terms = []
+            for m, (proxies, margin) in enumerate(zip(self.proxies, self.margins)):
+                gamma = 2 * self.proxy_scale / (m + 2)
+                cosines = x @ normalize(proxies, dim=1).to(x.dtype).T
+                less = cosines.new_full((len(x), 1), -margin)
+                terms.append(cross_entropy(gamma * cosines.scatter_add(1, own[:, m, None], less), own[:, m]))
+        return self._over_scales(torch.stack(terms))
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a batch.
@@ -136,8 +148,14 @@ class ScaleContrastLoss(nn.Module):
             InputError: shapes or dtypes do not fit, or a row is not in the taxonomy.
         """
         loss = self.contrast(embeddings, labels)
-        return loss if self.softmax is None else loss + self.proxies * self.softmax(embeddings, labels)
+        return loss + self.share * self.softmax(embeddings, labels) if self.share else loss
+
+    def _over_scales(self, values: Tensor) -> Tensor:
+        return (values * values.new_tensor(self.weights)).sum() / sum(self.weights)
 
     def extra_repr(self) -> str:
         """Show the settings in the module's repr."""
-        return f"dim={self.dim}, scale={self.scale}, weights={self.weights}, proxies={self.proxies:.3g}"
+        return (
+            f"dim={self.dim}, scale={self.scale}, weights={self.weights}, share={self.share}, "
+            f"margins={self.margins}, proxy_scale={self.proxy_scale}"
+        )
