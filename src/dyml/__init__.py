@@ -15,7 +15,19 @@ _LAZY = {
     "Taxonomy": "dyml.taxonomy",
     "evaluate": "dyml.metrics",
 }
-_ROOMS = ("data", "errors", "files", "gauge", "losses", "metrics", "models", "report", "taxonomy", "training")
+_ROOMS = (
+    "data",
+    "errors",
+    "files",
+    "gauge",
+    "index",
+    "losses",
+    "metrics",
+    "models",
+    "report",
+    "taxonomy",
+    "training",
+)
 
 __all__ = ["DymlError", "Embedder", "Manifest", "Taxonomy", "__version__", "evaluate"]
 
