@@ -1,5 +1,6 @@
 """From a run or model folder to an ONNX file that is checked, and, for int8, judged."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from dyml.data.manifest import Manifest
 from dyml.data.streaming import picture_batches
 from dyml.errors import RunError
 from dyml.export.checking import Agreement, compare_with_torch, random_pictures
-from dyml.export.description import Description
+from dyml.export.description import Description, write_description
 from dyml.export.graph import OPSET, check_target, export_onnx
 from dyml.export.quantising import mostly_convolutions, quantise
 from dyml.export.runtime import NAME, OnnxEmbedder
+from dyml.files import atomic_path
 from dyml.gauge.source import model_folder
 from dyml.gauge.storage import WEIGHTS, weights_digest
 from dyml.metrics import Result, evaluate
@@ -84,18 +86,21 @@ def export_source(
         wanted = split or tested or "all"
         judged = manifest if wanted == "all" else manifest.only(wanted)
     with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / NAME if int8 else target
+        plain = Path(folder) / NAME
         description = export_onnx(embedder, plain, opset, _digest(source))
         exported = OnnxEmbedder(plain)
         agreement = _agreement(embedder, exported, judged, batch_size)
         if not agreement.close:
-            plain.unlink(missing_ok=True)
             raise RunError(
                 f"the exported model differs from PyTorch by up to {agreement.difference:.2g}: nothing was "
                 f"written. Try another --opset"
             )
         results: dict[str, Result] = {}
-        if int8:
+        if not int8:
+            with atomic_path(target) as part:
+                shutil.copyfile(plain, part)
+            write_description(description, target)
+        else:
             pictures = None
             if manifest is not None and judged is not None and mostly_convolutions(plain):
                 pictures = calibration_batches(embedder, manifest, judged, batch_size)
