@@ -16,12 +16,17 @@ $(VENV)/core: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
 
+$(VENV)/serve: $(VENV)/core
+	@echo "installing the search service into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[serve]'
+	@touch $@
+
 $(VENV)/dev: $(VENV)/core
 	@echo "installing the tools for tests into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(VENV)/core  ## train on built-in glyphs, judge on characters never seen (2 to 5 minutes)
+demo: $(VENV)/serve  ## train on built-in glyphs, judge on characters never seen (2 to 5 minutes)
 	@$(BIN)/dyml demo
 
 DATA ?= ../shared/data

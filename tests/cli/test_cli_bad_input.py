@@ -118,7 +118,8 @@ def test_a_bad_picture_is_found_before_training(
     assert text in out
     code, out, err = dyml("train", "--data.root", data, "--run", run, *TINY)
     assert (code, out) == (2, "")
-    assert err.startswith(f"Error: {path}: ")
+    assert err.startswith("Error: ")
+    assert f"{path}: " in err
     assert text in err
     assert err.endswith(f"When that is mended, `dyml train --resume {run}` goes on.\n")
     assert not (run / "last.ckpt").exists()

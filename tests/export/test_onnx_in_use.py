@@ -1,13 +1,17 @@
 """Gallery and service take an exported model where they take an embedder."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from PIL import Image
+from sklearn.base import clone
 
 from dyml.data import read_manifest, write_manifest
+from dyml.exchange import Encoder, PictureTransformer
 from dyml.export import OnnxEmbedder, open_onnx, quantise
 from dyml.export.checking import random_pictures
 from dyml.index import Gallery
@@ -46,6 +50,15 @@ def test_the_gallery_of_a_model_takes_its_export(
     quantise(model / "model.onnx", small, random_pictures(embedder))
     with pytest.raises(OtherModelError):
         gallery.add_manifest(OnnxEmbedder(small), manifest)  # type: ignore[arg-type]
+
+
+def test_it_is_copied_and_pickled_by_its_file(model: Path, pictures: Path, embedder: Embedder) -> None:
+    again = pickle.loads(pickle.dumps(open_onnx(model, threads=1)))
+    images = random_pictures(embedder)[2]
+    torch.testing.assert_close(again(images), open_onnx(model)(images))
+    step = clone(PictureTransformer(open_onnx(model)))  # as cross-validation does
+    paths = sorted(pictures.glob("*.png"))
+    np.testing.assert_allclose(step.fit_transform(paths), Encoder(embedder).encode(paths), atol=1e-5)
 
 
 def test_the_service_runs_on_it(model: Path, pictures: Path, embedder: Embedder, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from dyml.errors import ConfigError
-from dyml.export import OnnxEmbedder, compare_with_torch, quantise, read_description
+from dyml.export import OnnxEmbedder, compare_with_torch, export_onnx, quantise, read_description
 from dyml.export.checking import loss_table, random_pictures
 from dyml.export.description import KEY
 from dyml.export.quantising import mostly_convolutions
@@ -65,6 +65,17 @@ def test_matrix_products_are_quantised_without_pictures(exported: Path, tmp_path
     images = torch.randint(0, 256, (5, 3, 2, 2), dtype=torch.uint8)
     rows, exact = (OnnxEmbedder(tmp_path / name)(images) for name in ("m.onnx", "products.onnx"))
     assert 0 < float((rows - exact).abs().max()) < 0.05
+
+
+@pytest.mark.slow
+def test_a_transformer_is_quantised_without_pictures(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Embedder("vit_tiny_patch16_224", dim=8, image_size=32, backbone_args={"depth": 2}).eval()
+    export_onnx(model, tmp_path / "m.onnx")
+    assert quantise(tmp_path / "m.onnx", tmp_path / "small.onnx").precision == "int8 dynamic"
+    assert (tmp_path / "small.onnx").stat().st_size < 0.5 * (tmp_path / "m.onnx").stat().st_size
+    agreement = compare_with_torch(model, OnnxEmbedder(tmp_path / "small.onnx"), random_pictures(model))
+    assert agreement.cosine > 0.98
 
 
 def test_the_loss_is_told_in_points() -> None:

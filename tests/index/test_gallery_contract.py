@@ -245,9 +245,7 @@ class Contract(RuleBasedStateMachine):
         return {field: value for field, value in where.items() if field in known or not self.oracle.items}
 
 
-FEW = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
+FEW = settings(max_examples=8, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck))
 TestContract = pytest.mark.timeout(280)(Contract.TestCase)
 TestContract.settings = FEW
 

@@ -329,3 +329,14 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
             Gallery.open(tmp_path / "g", model=other)
     with pytest.raises(RunError, match="no model in"):
         Gallery.open(tmp_path / "g", model=tmp_path / "c")
+
+
+def test_a_gallery_of_nothing_is_opened_again(tmp_path: Path) -> None:
+    with Gallery.create(tmp_path / "g", dim=2, scales=("fine",)) as gallery:
+        gallery.add([Item("a", np.array([1, 0], np.float32), {}, {}, None, None, None)])
+        gallery.optimize()
+        gallery.delete(["a"])
+        gallery.optimize()
+    with Gallery.open(tmp_path / "g") as gallery:
+        assert len(gallery) == 0
+        assert gallery.search(np.array([1, 0], np.float32)) == []

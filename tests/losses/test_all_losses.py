@@ -265,9 +265,9 @@ def test_gradients_of_gradients_are_refused(name: str) -> None:
         torch.autograd.grad(loss(x, labels), x, create_graph=True)
 
 
-@pytest.mark.parametrize("name", ["tied", "aggregation", "aggregation, one proxy"])
+@pytest.mark.parametrize("name", ["tied", "contrast", "aggregation", "aggregation, one proxy"])
 def test_gradients_of_gradients(name: str) -> None:
-    assert set(MAKERS) == {*ONCE, "tied", "aggregation", "aggregation, one proxy", "multi-scale"}
+    assert set(MAKERS) == {*ONCE, "tied", "contrast", "aggregation", "aggregation, one proxy", "multi-scale"}
     assert torch.autograd.gradgradcheck(*short(MAKERS[name], tree("one scale"), 2))
 
 

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from dyml import demo
+from dyml.index import Gallery
 from dyml.training import Config
 from dyml.training.settings import dump_text
 
@@ -36,7 +37,19 @@ def test_the_demo_compares_names_the_report_and_says_what_next(tiny_demo: Path) 
     assert all(len(line) <= 80 for line in lines if line[:1] in "┏┃┡│└")
     assert any(line.startswith("overall ") and line.count(".") >= 8 for line in lines)  # one unwrapped row
     assert f"The report, for a browser:  {tiny_demo / 'report.html'}\n" in text
+    assert f"The search page, with its dial:  dyml serve --demo --run {tiny_demo}\n" in text
+    assert (tiny_demo / "model" / "gauge.json").is_file()
+    with Gallery.open(tiny_demo / "gallery") as gallery:
+        assert len(gallery) > 0
     assert "dyml data scan FOLDER" in text
+
+
+def test_without_the_extra_the_demo_says_how_to_get_the_page(
+    tiny_demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "faiss" else object())
+    assert 'The search page needs faiss:  pip install "dyml[serve]"' in shown(tiny_demo, epochs=1)
+    assert not (tiny_demo / "gallery").exists()
 
 
 def test_a_finished_demo_is_left_and_a_stopped_one_goes_on(tiny_demo: Path) -> None:

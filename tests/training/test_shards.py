@@ -122,8 +122,8 @@ def losses_of(run: Path) -> list[float]:
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does_and_may_become_one(sharded: Config, tmp_path: Path) -> None:
-    # A network without batch norms: their statistics are of a process' own pictures. And not Adam, which makes
-    # whole steps of the rounding errors in gradients that are zero.
+    # A network without batch norms: their statistics are of a process' own pictures. And not Adam, which
+    # makes whole steps of the rounding errors in gradients that are zero.
     plain = {"depth": 1, "embed_dim": 24, "num_heads": 3, "img_size": 16, "patch_size": 8}
     config = changed(
         sharded,

@@ -52,7 +52,7 @@ class OnnxEmbedder(nn.Module):
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise RunError(f"{file} cannot be run by ONNX Runtime: {reason}") from error
         self.description = parse_description(self._session.get_modelmeta().custom_metadata_map, file)
-        self.file = Path(file)
+        self.file, self._threads = Path(file), threads
         self.dim, self.channels = self.description.dim, int(self.description.channels)
         self.image_size, self.resize = self.description.image_size, self.description.resize
         self.weights_digest = self.description.weights
@@ -80,6 +80,10 @@ class OnnxEmbedder(nn.Module):
             raise InputError(f"images must be a uint8 tensor (B, {', '.join(map(str, wanted))}); got {found}")
         rows = self._session.run(None, {INPUT: images.cpu().contiguous().numpy()})[0]
         return torch.from_numpy(rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle by opening the file again: a session cannot be copied."""
+        return OnnxEmbedder, (self.file.absolute(), self._threads)
 
 
 def open_onnx(source: str | Path, threads: int | None = None) -> OnnxEmbedder:

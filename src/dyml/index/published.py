@@ -144,7 +144,9 @@ def _named(folder: Path) -> str | None:
 
 def _open(place: Path, dim: int, scales: int) -> tuple[Part, Names]:
     with pa.memory_map(str(place / COLUMNS)) as source:
-        batch = pa.ipc.open_file(source).read_all().combine_chunks().to_batches()[0]
+        table = pa.ipc.open_file(source).read_all()
+    # A table without rows has no batch at all.
+    batch = next(iter(table.combine_chunks().to_batches()), pa.RecordBatch.from_pylist([], table.schema))
     names = tuple(tuple(row) for row in json.loads(batch.schema.metadata[b"names"]))
     index = read_index(place / VECTORS)
     count = batch.num_rows

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dyml.index.extras import engine_module
+from dyml.index.extras import engine_module, numpy_call
 from dyml.index.items import Floats
 
 Rows = NDArray[np.int64]
@@ -61,7 +61,7 @@ class VectorIndex:
         faiss = engine_module("faiss")
         bits = np.packbits(allowed, bitorder="little")
         chosen = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
-        return self.flat.search(queries, k, params=chosen)
+        return numpy_call(self.flat, "search")(queries, k, params=chosen)
 
     def range(self, query: Floats, least: float, allowed: NDArray[np.bool_] | None) -> tuple[Floats, Rows]:
         """Return every row of at least this similarity (less a rounding error), in no order; exact.
@@ -82,7 +82,7 @@ class VectorIndex:
             faiss = engine_module("faiss")
             bits = np.packbits(allowed, bitorder="little")
             params = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
-        _, similarity, rows = self.flat.range_search(query[None], least, params=params)
+        _, similarity, rows = numpy_call(self.flat, "range_search")(query[None], least, params=params)
         return similarity, rows
 
     def above(self, query: Floats, similarity: float) -> int:
@@ -93,7 +93,7 @@ class VectorIndex:
         faiss = engine_module("faiss")
         probes = faiss.SearchParametersIVF(nprobe=PROBES)
         params = faiss.IndexRefineSearchParameters(k_factor=REFINE, base_index_params=probes)
-        return self.fast.search(queries, k, params=params)
+        return numpy_call(self.fast, "search")(queries, k, params=params)
 
     def _products(self, queries: Floats, rows: Rows) -> Floats:
         out = np.empty((len(queries), len(rows)), np.float32)
