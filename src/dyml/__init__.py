@@ -18,6 +18,8 @@ _LAZY = {
 _ROOMS = (
     "data",
     "errors",
+    "exchange",
+    "export",
     "files",
     "gauge",
     "index",
@@ -25,6 +27,7 @@ _ROOMS = (
     "metrics",
     "models",
     "report",
+    "serve",
     "taxonomy",
     "training",
 )

@@ -79,6 +79,8 @@ def test_the_command_refuses_what_does_not_fit(folder: Path, tmp_path: Path) -> 
         ([folder / "model", folder / "gallery", "--limit", "pixels=many"], "not a number"),
         ([folder / "model", folder / "gallery", "--limit", "k=0"], "k"),
         ([folder / "model", folder / "gallery", "--log-level", "infos"], "Did you mean 'info'"),
+        ([folder / "model", folder / "gallery", "--port", 0, "--runtime", "onx"], "Did you mean 'onnx'"),
+        ([folder / "model", folder / "gallery", "--port", 0, "--runtime", "onnx"], "`dyml export"),
         ([folder / "model", folder / "gallery", "--keys", tmp_path / "none"], "cannot read the keys file"),
         ([folder / "model", folder / "gallery", "--cors", "*"], "--cors"),
         (["--new-key", "wirte"], "Did you mean 'write'"),

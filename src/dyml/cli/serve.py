@@ -8,6 +8,7 @@ import typer
 from dyml.cli.options import SOURCE
 
 if TYPE_CHECKING:
+    from dyml.models.embedding import EmbedsPictures
     from dyml.serve import Limits
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -57,6 +58,14 @@ def serve(
             help="Another bound, such as pixels=10000000; repeatable. `--limit help` lists them.",
         ),
     ] = None,
+    runtime: Annotated[
+        str,
+        typer.Option(
+            "--runtime",
+            help="What runs the network: torch, or onnx, the file that `dyml export` wrote into the model "
+            "folder, often faster on a processor.",
+        ),
+    ] = "torch",
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Serve a model and its gallery: search, compare and embed over HTTP, and a page for browsers.
@@ -84,7 +93,8 @@ def serve(
         model, gallery = str(run), demo_gallery(run)
     if model is None or gallery is None:
         raise ConfigError("name a model and a gallery, or --demo: `dyml serve MODEL GALLERY`")
-    _serve(model, gallery, host, port, keys, cors or [], allow_host or [], _limits(limit or []), log_level)
+    bounds = _limits(limit or [])
+    _serve(model, gallery, host, port, keys, cors or [], allow_host or [], bounds, runtime, log_level)
 
 
 def _serve(
@@ -96,6 +106,7 @@ def _serve(
     cors: list[str],
     names: list[str],
     limits: "Limits",
+    runtime: str,
     log_level: str,
 ) -> None:
     from dyml.errors import ConfigError, suggest
@@ -103,8 +114,6 @@ def _serve(
     from dyml.serve import create_app, read_keys
     from dyml.serve.logs import log_to_stderr
     from dyml.serve.running import LOOPBACK, check_origins, host_names, open_door, run, url_of
-    from dyml.training.judge import open_source
-    from dyml.training.precision import fastest_device
 
     if log_level not in LEVELS:
         raise ConfigError(f"--log-level {log_level}: one of {', '.join(LEVELS)}.{suggest(log_level, LEVELS)}")
@@ -112,9 +121,8 @@ def _serve(
     known = None if keys is None else read_keys(keys)
     origins = check_origins(cors)
     with open_door(host, port) as door, Gallery.open(gallery, model=model) as opened:
-        embedder, _ = open_source(model)
         app = create_app(
-            embedder.to(fastest_device()),
+            _embedder(model, runtime),
             opened,
             limits=limits,
             keys=known,
@@ -124,6 +132,21 @@ def _serve(
         )
         typer.echo(f"dyml serves {gallery} at {url_of(door)}", err=True)
         run(app, limits, door)
+
+
+def _embedder(model: str, runtime: str) -> "EmbedsPictures":
+    from dyml.errors import ConfigError, suggest
+
+    if runtime == "onnx":
+        from dyml.export import open_onnx
+
+        return open_onnx(model)
+    if runtime != "torch":
+        raise ConfigError(f"--runtime {runtime}: torch or onnx.{suggest(runtime, ('torch', 'onnx'))}")
+    from dyml.training.judge import open_source
+    from dyml.training.precision import fastest_device
+
+    return open_source(model)[0].to(fastest_device())
 
 
 def _new_key(role: str) -> str:

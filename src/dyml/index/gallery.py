@@ -22,7 +22,7 @@ from dyml.index.settings import Settings
 if TYPE_CHECKING:
     from dyml.data.manifest import Manifest
     from dyml.gauge.gauge import Gauge
-    from dyml.models import Embedder
+    from dyml.models.embedding import EmbedsPictures
 
 BATCH = 8192
 
@@ -180,7 +180,7 @@ class Gallery(Searches):
 
     def add_manifest(
         self,
-        embedder: "Embedder",
+        embedder: "EmbedsPictures",
         manifest: "Manifest",
         batch_size: int = 256,
         progress: str | None = None,

@@ -4,13 +4,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from dyml.errors import DymlError, RunError
+from dyml.errors import DymlError, InputError, RunError
 
 if TYPE_CHECKING:
     from dyml.gauge.gauge import Gauge
-    from dyml.models import Embedder
+    from dyml.models.embedding import EmbedsPictures
 
-Model = Union["Embedder", str, Path]
+Model = Union["EmbedsPictures", str, Path]
 
 
 class OtherModelError(RunError):
@@ -25,6 +25,7 @@ def fingerprint(model: Model) -> str:
 
     Raises:
         RunError: there is no such model.
+        InputError: an object without weights.
     """
     if isinstance(model, (str, Path)):
         return _file_digest(str(model))
@@ -32,7 +33,10 @@ def fingerprint(model: Model) -> str:
     if exported is not None:
         return str(exported)
     from safetensors.torch import save
+    from torch import nn
 
+    if not isinstance(model, nn.Module):
+        raise InputError(f"a {type(model).__name__} has no weights to be known by: name its model folder")
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     return sha256(save(tensors, metadata={"format": "pt"})).hexdigest()
 

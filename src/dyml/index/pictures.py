@@ -25,7 +25,7 @@ from dyml.models.embedding import embed_batches
 
 if TYPE_CHECKING:
     from dyml.index.gallery import Gallery
-    from dyml.models import Embedder
+    from dyml.models.embedding import EmbedsPictures
 
 AHEAD = 2  # batches being opened while one is embedded
 MANY = 100  # batches
@@ -44,7 +44,7 @@ class _Opened:
 
 def add_pictures(
     gallery: "Gallery",
-    embedder: "Embedder",
+    embedder: "EmbedsPictures",
     listed: Listed,
     batch_size: int,
     progress: str | None,
@@ -72,7 +72,7 @@ def add_pictures(
     return report
 
 
-def _check_fit(gallery: "Gallery", embedder: "Embedder", listed: Listed, store: bool) -> str | None:
+def _check_fit(gallery: "Gallery", embedder: "EmbedsPictures", listed: Listed, store: bool) -> str | None:
     """Refuse what does not belong together; return what to put before paths, None without references."""
     info = gallery.info
     digest = fingerprint(embedder)
@@ -105,7 +105,7 @@ def _check_fit(gallery: "Gallery", embedder: "Embedder", listed: Listed, store: 
 
 def _ahead(
     gallery: "Gallery",
-    embedder: "Embedder",
+    embedder: "EmbedsPictures",
     listed: Listed,
     batches: Sequence[range],
     prefix: str | None,
@@ -148,7 +148,9 @@ def _collected(batch: range, futures: list[Future[_Opened | None]]) -> tuple[ran
     return batch, [one for one in found if one is not None]
 
 
-def _store(gallery: "Gallery", embedder: "Embedder", opened: list[_Opened], skip_damaged: bool) -> AddReport:
+def _store(
+    gallery: "Gallery", embedder: "EmbedsPictures", opened: list[_Opened], skip_damaged: bool
+) -> AddReport:
     """Embed what was opened and add it, in one batch."""
     wrong = [one.wrong for one in opened if one.wrong is not None]
     if wrong and not skip_damaged:
@@ -179,7 +181,9 @@ def _item(listed: Listed, row: int, prefix: str | None) -> Item:
     return Item(check_id(path), None, listed.labels(row), {}, None if prefix is None else prefix + path)
 
 
-def _open(path: Path, item: Item, digest: str, embedder: "Embedder", transform: Any, store: bool) -> _Opened:
+def _open(
+    path: Path, item: Item, digest: str, embedder: "EmbedsPictures", transform: Any, store: bool
+) -> _Opened:
     size = enough_pixels(embedder.resize)
     picture = open_image(path, embedder.channels, size)
     shown = picture if embedder.channels == 3 and size >= MOST_SIDE else open_image(path, 3, MOST_SIDE)

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from dyml import __version__
 from dyml.errors import DymlError
 from dyml.index import Gallery
-from dyml.models import Embedder
+from dyml.models.embedding import EmbedsPictures
 from dyml.serve import items, searching, showing, telling
 from dyml.serve.access import HEADER
 from dyml.serve.docs_page import STYLE, docs_page
@@ -40,7 +40,7 @@ ABOUT = (
 
 
 def create_app(
-    embedder: Embedder,
+    embedder: EmbedsPictures,
     gallery: Gallery,
     *,
     limits: Limits | None = None,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dyml.data.augment import eval_transform
 from dyml.data.images import FORMATS, RefusedImage, decode_image, enough_pixels
-from dyml.models import Embedder
+from dyml.models.embedding import EmbedsPictures
 from dyml.serve.problems import Problem
 
 THUMBNAIL = 256
@@ -40,7 +40,7 @@ class Reader:
     pixels: int
 
     @classmethod
-    def of(cls, embedder: Embedder, pixels: int) -> "Reader":
+    def of(cls, embedder: EmbedsPictures, pixels: int) -> "Reader":
         """Return the reader that an embedder needs."""
         transform = eval_transform(embedder.image_size, embedder.channels, embedder.resize)
         return cls(embedder.channels, enough_pixels(embedder.resize), transform, pixels)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from dyml.errors import InputError
 from dyml.index import Gallery, Item
-from dyml.models import Embedder
-from dyml.models.embedding import embed_batches
+from dyml.models.embedding import EmbedsPictures, embed_batches
 from dyml.serve.batcher import Batcher, Closed, QueueFull
 from dyml.serve.bodies import Held
 from dyml.serve.limits import Limits
@@ -42,7 +41,7 @@ class Service:
         overview: what is kept of the gallery as a whole, until it changes.
     """
 
-    def __init__(self, embedder: Embedder, gallery: Gallery, limits: Limits) -> None:
+    def __init__(self, embedder: EmbedsPictures, gallery: Gallery, limits: Limits) -> None:
         info = gallery.info
         if info.dim != embedder.dim:
             raise InputError(
