@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two processes that share two cores must not both run threads of torch on them.
 WORKERS ?= 2
 
-.PHONY: help demo study test test-slow check format bench docs clean
+.PHONY: help demo study test test-slow test-soak check format bench docs clean
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -39,6 +39,9 @@ test: $(VENV)/dev  ## the fast tests
 
 test-slow: $(VENV)/dev  ## the tests that train for real
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m slow
+
+test-soak: $(VENV)/dev  ## kill galleries and ask the service at length (some 20 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m soak --timeout 1800
 
 check: $(VENV)/dev  ## format, lint and types
 	$(BIN)/ruff format --check .

@@ -260,6 +260,6 @@ class LongInvertedLists(Contract):
     flat_limit = 4
 
 
-TestLong = pytest.mark.slow(Long.TestCase)
-TestLongInvertedLists = pytest.mark.slow(LongInvertedLists.TestCase)
+TestLong = pytest.mark.soak(Long.TestCase)
+TestLongInvertedLists = pytest.mark.soak(LongInvertedLists.TestCase)
 TestLong.settings = TestLongInvertedLists.settings = settings(FEW, max_examples=150, stateful_step_count=40)

@@ -129,7 +129,7 @@ def test_kill_while_deleting(tmp_path: Path) -> None:
     kill_while_deleting(tmp_path / "g", 1, seed=2)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("what", ["add", "optimize"])
@@ -137,7 +137,7 @@ def test_many_kills_while_adding(tmp_path: Path, what: str, seed: int) -> None:
     kill_while_adding(tmp_path / "g", what, 20, seed)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(2))
 def test_many_kills_while_deleting(tmp_path: Path, seed: int) -> None:

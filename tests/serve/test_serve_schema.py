@@ -85,7 +85,7 @@ def test_the_document_is_kept(api: Any, method: str, path: str, mode: Generation
     ask(api, method, path, mode, 8)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_the_document_is_kept_at_length(api: Any, method: str, path: str, mode: GenerationMode) -> None:
