@@ -163,7 +163,7 @@ def _affine(augment: Augment, size: int) -> list[Any]:
     if not (augment.rotate or augment.shear or augment.translate or augment.zoom):
         return []
     # The mirrored border keeps black corners out; it must not change what the shares refer to.
-    border = min(size - 1, math.ceil(size / 2))
+    border = min(size - 1, math.ceil(_reach(augment) * size) + 1)
     shift = min(1.0, augment.translate) * size / (size + 2 * border)
     affine = v2.RandomAffine(
         degrees=augment.rotate,
@@ -174,6 +174,14 @@ def _affine(augment: Augment, size: int) -> list[Any]:
     )
     padding = [v2.Pad(border, padding_mode="reflect")] if border else []
     return [*padding, affine, v2.CenterCrop(size)]
+
+
+def _reach(augment: Augment) -> float:
+    """Return how far beyond its edge, in sides of the picture, the farthest corner of a view may lie."""
+    turn = math.radians(min(45.0, augment.rotate))  # a square reaches farthest at 45 degrees
+    corner = 0.5 * (math.cos(turn) + math.sin(turn))
+    sheared = corner * (1 + math.tan(math.radians(augment.shear))) * (1 + augment.zoom)
+    return sheared - 0.5 + min(1.0, augment.translate)
 
 
 def _colour(augment: Augment, channels: int) -> list[Any]:
