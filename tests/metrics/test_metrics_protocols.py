@@ -31,7 +31,7 @@ def test_protocols_equal_the_loops(engine, seed, own, by_id, by_camera, distract
                 row[: rng.choice([0, 0, 1, 2, 3])] = -1
         labels.append(table)
         vectors.append(rng.integers(-3, 4, (rows, 3)).astype(np.float64))
-        ids.append(np.array([f"picture {i}" for i in rng.integers(0, 12, rows)]))
+        ids.append(np.array([f"picture {i:02}" for i in rng.integers(0, 12, rows)]))
         cameras.append(rng.integers(0, 3, rows))
     if own:
         vectors[1] = labels[1] = ids[1] = cameras[1] = None
