@@ -106,6 +106,15 @@ def test_any_rows_are_written_and_read_alike_or_refused(rows: list[tuple[str, st
                 assert names == columns[scale]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_zero_at_the_end_of_a_name_stays(ending: str, tmp_path: Path) -> None:
+    columns = {"path": ["a", "b"], "fine": ["0", "0\0"], "split": ["train", "train\0"]}
+    write_manifest(columns, tmp_path / f"manifest.{ending}")
+    manifest = read_manifest(tmp_path, ["fine"])
+    assert list(manifest.split or []) == columns["split"]
+    assert [manifest.taxonomy.name(0, label) for label in manifest.labels[:, 0].tolist()] == columns["fine"]
+
+
 VALUES = st.one_of(
     st.none(),
     st.booleans(),

@@ -191,7 +191,7 @@ def write_manifest(columns: Mapping[str, Sequence[str]], target: str | Path) -> 
     arrays = {
         name: values.values
         if isinstance(values, TextColumn)
-        else pa.array(np.asarray(values, dtype=object).astype(str))
+        else pa.array([str(value) for value in values], pa.string())  # numpy's text drops zeros at its end
         for name, values in columns.items()
     }
     write_table(pa.table(arrays), Path(target))
