@@ -9,6 +9,7 @@ from rich.table import Table
 
 from dyml.gauge.page import write_page
 from dyml.gauge.source import gauge_source
+from dyml.gauge.storage import NAME as GAUGE
 from dyml.metrics import Result
 from dyml.training import load_config, resume, train
 from dyml.training.folder import RunFolder
@@ -54,10 +55,10 @@ def run_demo(run: Path, epochs: int | None = None, console: Console | None = Non
 
 def _measure(folder: RunFolder, console: Console) -> None:
     """Gauge the model, so that similarities become probabilities, unless a stopped demonstration did."""
-    if not (folder.model / "gauge.json").is_file():
+    if not (folder.model / GAUGE).is_file():
         with console.status("gauging …") if console.is_terminal else nullcontext():
             gauged = gauge_source(str(folder.path))
-        gauged.gauge.save(folder.model / "gauge.json")
+        gauged.gauge.save(folder.model)
         write_page(gauged.gauge, gauged.sample, folder.path / "gauge.html", "dyml: the gauge of the glyphs")
 
 

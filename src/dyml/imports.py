@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from importlib import import_module
 from typing import Any
 
-from dyml.errors import ConfigError, suggest
+from dyml.errors import ConfigError, RunError, suggest
 
 
 def import_name(path: str) -> Any:
@@ -30,6 +30,24 @@ def import_name(path: str) -> Any:
         public = [word for word in dir(module) if not word.startswith("_")]
         raise ConfigError(f"{module_name} has no {name!r}.{suggest(name, public)}")
     return getattr(module, name)
+
+
+def extra_module(name: str, what: str, extra: str) -> Any:
+    """Import a module of an optional part when it is first needed.
+
+    Args:
+        name: of the module.
+        what: what needs it, such as "galleries".
+        extra: the extra that brings it.
+
+    Raises:
+        RunError: it is not installed; the text says what to install.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        package = name.partition(".")[0]
+        raise RunError(f'{what} need {package}: pip install "dyml[{extra}]"') from error
 
 
 def check_arguments(target: Any, args: Iterable[str], given: Collection[str], what: str) -> None:

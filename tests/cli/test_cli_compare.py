@@ -1,12 +1,11 @@
 """`dyml compare` on saved results."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
-from dyml.cli import main
+from command_line import dyml
 from dyml.metrics import evaluate
 
 
@@ -25,16 +24,8 @@ def saved(tmp_path, monkeypatch):
     (tmp_path / "run" / "metrics.json").write_text(text)
 
 
-def dyml(capsys, *words):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["dyml", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return int(end.value.code or 0), *capsys.readouterr()
-
-
-def test_a_table_with_intervals(saved, capsys):
-    code, out, err = dyml(capsys, "compare", "bad.json", "good.json")
+def test_a_table_with_intervals(saved):
+    code, out, err = dyml("compare", "bad.json", "good.json")
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "bad.json  →  good.json"
@@ -44,21 +35,20 @@ def test_a_table_with_intervals(saved, capsys):
     assert any(line.startswith("multi    H-AP") for line in lines)
     assert not any(line.startswith("fine") for line in lines)
     assert any(
-        line.startswith("fine")
-        for line in dyml(capsys, "compare", "bad.json", "good.json", "--all")[1].splitlines()
+        line.startswith("fine") for line in dyml("compare", "bad.json", "good.json", "--all")[1].splitlines()
     )
 
 
-def test_json_latex_runs_and_what_is_missing(saved, capsys):
-    code, out, _ = dyml(capsys, "compare", "run", "bad.json", "bare.json", "--json")
+def test_json_latex_runs_and_what_is_missing(saved):
+    code, out, _ = dyml("compare", "run", "bad.json", "bare.json", "--json")
     value = json.loads(out)
     assert code == 0
     assert list(value["others"]) == ["bad.json", "bare.json"]
     assert value["others"]["bad.json"]["fine"]["mAP"]["delta"] < 0
     assert value["others"]["bad.json"]["fine"]["mAP"]["p"] is None
-    out = dyml(capsys, "compare", "good.json", "bare.json")[1]
+    out = dyml("compare", "good.json", "bare.json")[1]
     assert out.splitlines()[-1].startswith("Without intervals")
-    out = dyml(capsys, "compare", "good.json", "bad.json", "--latex")[1]
+    out = dyml("compare", "good.json", "bad.json", "--latex")[1]
     assert out.startswith(r"\begin{tabular}")
     assert "good.json & " in out
 
@@ -72,8 +62,8 @@ def test_json_latex_runs_and_what_is_missing(saved, capsys):
         (["good.json", "."], "holds no metrics.json"),
     ],
 )
-def test_mistakes(saved, capsys, words, text):
-    code, out, err = dyml(capsys, "compare", *words)
+def test_mistakes(saved, words, text):
+    code, out, err = dyml("compare", *words)
     assert (code, out) == (2, "")
     assert text in err
     assert len(err.splitlines()) == 1

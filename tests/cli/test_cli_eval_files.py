@@ -1,39 +1,27 @@
 """`dyml eval --embeddings`: tables, formats, intervals, and mistakes in one line."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dyml.cli import main
+from command_line import dyml
 from dyml.metrics import Result
+from species_files import write_species
 
 
 @pytest.fixture(autouse=True)
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    fine = np.arange(60) % 12
-    np.save("v.npy", rng.normal(size=(12, 4))[fine] + 0.5 * rng.normal(size=(60, 4)))
-    lines = ["species,genus,id", *(f"s{i},g{i // 4},{n}" for n, i in enumerate(fine))]
-    (tmp_path / "l.csv").write_text("\n".join(lines))
-
-
-def dyml(capsys, *words):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["dyml", "eval", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return int(end.value.code or 0), *capsys.readouterr()
+    write_species(tmp_path)
 
 
 FILES = ("--embeddings", "v.npy", "--labels", "l.csv")
 
 
-def test_formats(capsys):
-    code, out, err = dyml(capsys, *FILES, "--ci", "--out", "r.json")
+def test_formats():
+    code, out, err = dyml("eval", *FILES, "--ci", "--out", "r.json")
     assert (code, err) == (0, "")
     assert out.startswith("scale")
     assert "95 % intervals" in out
@@ -43,20 +31,20 @@ def test_formats(capsys):
     low, high = result.intervals()["overall"]["mAP"]
     assert f"{100 * low:.2f} … {100 * high:.2f}" in out
     value = json.loads(
-        dyml(capsys, *FILES, "--json", "--ci", "--measures", "MRR, NDCG@5".replace(" ", ""))[1]
+        dyml("eval", *FILES, "--json", "--ci", "--measures", "MRR, NDCG@5".replace(" ", ""))[1]
     )
     assert {"MRR", "mAP"} <= set(value["species"])
     assert "NDCG@5" in value["multi"]
     assert value["intervals"]["overall"]["mAP"] == [low, high]
-    assert dyml(capsys, *FILES, "--format", "csv")[1] == result.to_csv()
-    lines = dyml(capsys, *FILES, "--format", "csv", "--ci")[1].splitlines()
+    assert dyml("eval", *FILES, "--format", "csv")[1] == result.to_csv()
+    lines = dyml("eval", *FILES, "--format", "csv", "--ci")[1].splitlines()
     assert lines[0] == "scale,measure,value,low,high"
     assert f"overall,mAP,{result.overall['mAP']!r},{low!r},{high!r}" in lines
-    assert dyml(capsys, *FILES, "--format", "latex")[1].startswith(r"\begin{tabular}")
+    assert dyml("eval", *FILES, "--format", "latex")[1].startswith(r"\begin{tabular}")
 
 
-def test_a_gallery(capsys):
-    _, out, _ = dyml(capsys, *FILES, "--gallery", "v.npy", "--gallery-labels", "l.csv", "--by-id")
+def test_a_gallery():
+    _, out, _ = dyml("eval", *FILES, "--gallery", "v.npy", "--gallery-labels", "l.csv", "--by-id")
     assert out.splitlines()[-1].split() == ["protocol", "by", "id"]
 
 
@@ -74,15 +62,15 @@ def test_a_gallery(capsys):
         ((*FILES, "--scales", "genus,species"), "do not nest"),
     ],
 )
-def test_mistakes(capsys, words, text):
-    code, out, err = dyml(capsys, *words)
+def test_mistakes(words, text):
+    code, out, err = dyml("eval", *words)
     assert (code, out) == (2, "")
     assert text in err
     assert len(err.splitlines()) == 1
 
 
-def test_every_class_and_the_worst(capsys):
-    code, out, err = dyml(capsys, *FILES, "--per-class", "classes.csv", "--worst", "2")
+def test_every_class_and_the_worst():
+    code, out, err = dyml("eval", *FILES, "--per-class", "classes.csv", "--worst", "2")
     assert (code, err) == (0, "")
     rows = [line.split(",") for line in Path("classes.csv").read_text().splitlines()]
     assert rows[0][:4] == ["scale", "class", "queries", "mAP"]
@@ -93,20 +81,20 @@ def test_every_class_and_the_worst(capsys):
     lowest = min(rows[1:13], key=lambda row: float(row[3]))
     assert table[0].split()[1:4] == [lowest[1], lowest[2], f"{100 * float(lowest[3]):.2f}"]
     # Machine output stays alone on stdout.
-    assert json.loads(dyml(capsys, *FILES, "--json", "--per-class", "classes.csv")[1])["species"]
+    assert json.loads(dyml("eval", *FILES, "--json", "--per-class", "classes.csv")[1])["species"]
 
 
-def test_distances_differ_from_cosines(capsys):
+def test_distances_differ_from_cosines():
     vectors = np.load("v.npy")
     np.save("v.npy", vectors * np.arange(1, 61)[:, None])
     cosine, nearest = (
-        json.loads(dyml(capsys, *FILES, "--json", "--similarity", name)[1])
+        json.loads(dyml("eval", *FILES, "--json", "--similarity", name)[1])
         for name in ("cosine", "euclidean")
     )
     assert nearest["species"]["mAP"] < cosine["species"]["mAP"]
-    assert "similarity must be one of" in dyml(capsys, *FILES, "--similarity", "euclid")[2]
+    assert "similarity must be one of" in dyml("eval", *FILES, "--similarity", "euclid")[2]
 
 
-def test_what_goes_with_files_alone(capsys):
-    assert "--similarity goes with --embeddings alone" in dyml(capsys, "run", "--similarity", "dot")[2]
-    assert "--by-id goes with --embeddings alone" in dyml(capsys, "run", "--by-id")[2]
+def test_what_goes_with_files_alone():
+    assert "--similarity goes with --embeddings alone" in dyml("eval", "run", "--similarity", "dot")[2]
+    assert "--by-id goes with --embeddings alone" in dyml("eval", "run", "--by-id")[2]

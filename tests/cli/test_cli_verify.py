@@ -1,13 +1,13 @@
 """`dyml verify`: the table, JSON, the picture, and mistakes in one line."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
-from dyml.cli import main
+from command_line import dyml
 from dyml.metrics import verify
+from species_files import write_species
 
 FILES = ("--embeddings", "v.npy", "--labels", "l.csv")
 
@@ -15,29 +15,17 @@ FILES = ("--embeddings", "v.npy", "--labels", "l.csv")
 @pytest.fixture(autouse=True)
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    fine = np.arange(60) % 12
-    np.save("v.npy", rng.normal(size=(12, 4))[fine] + 0.5 * rng.normal(size=(60, 4)))
-    lines = ["species,genus,id", *(f"s{i:02},g{i // 4},{n}" for n, i in enumerate(fine))]
-    (tmp_path / "l.csv").write_text("\n".join(lines))
+    write_species(tmp_path, "s{:02}")
 
 
-def dyml(capsys, *words):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["dyml", "verify", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return int(end.value.code or 0), *capsys.readouterr()
-
-
-def test_the_table_and_json_agree_with_the_library(capsys, tmp_path):
+def test_the_table_and_json_agree_with_the_library(tmp_path):
     fine = np.arange(60) % 12
     curves = verify(np.load("v.npy"), np.stack([fine, fine // 4], 1), scales=("species", "genus"))
-    code, out, err = dyml(capsys, *FILES, "--json", "--out", "r.json")
+    code, out, err = dyml("verify", *FILES, "--json", "--out", "r.json")
     assert (code, err) == (0, "")
     assert json.loads(out) == {scale: curve.summary() for scale, curve in curves.items()}
     assert json.loads((tmp_path / "r.json").read_text()) == json.loads(out)
-    lines = dyml(capsys, *FILES)[1].splitlines()
+    lines = dyml("verify", *FILES)[1].splitlines()
     assert lines[0].split() == [
         "scale",
         *["EER", "AUC", "TAR@FAR=0.1", "TAR@FAR=0.01", "TAR@FAR=0.001", "TAR@FAR=0.0001"],
@@ -53,15 +41,15 @@ def test_the_table_and_json_agree_with_the_library(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
-def test_the_picture(capsys, tmp_path, ending):
-    assert dyml(capsys, *FILES, "--picture", f"roc.{ending}")[0] == 0
+def test_the_picture(tmp_path, ending):
+    assert dyml("verify", *FILES, "--picture", f"roc.{ending}")[0] == 0
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending]
     assert (tmp_path / f"roc.{ending}").read_bytes().startswith(start)
 
 
-def test_a_gallery_by_id(capsys):
+def test_a_gallery_by_id():
     gallery = ("--gallery", "v.npy", "--gallery-labels", "l.csv")
-    pairs = [json.loads(dyml(capsys, *FILES, *gallery, *more, "--json")[1]) for more in ((), ("--by-id",))]
+    pairs = [json.loads(dyml("verify", *FILES, *gallery, *more, "--json")[1]) for more in ((), ("--by-id",))]
     counts = [found["species"]["same pairs"] for found in pairs]
     assert counts == [60 * 5, 60 * 4]
 
@@ -78,8 +66,8 @@ def test_a_gallery_by_id(capsys):
         (("nowhere",), "no run or model folder nowhere"),
     ],
 )
-def test_mistakes(capsys, words, text):
-    code, out, err = dyml(capsys, *words)
+def test_mistakes(words, text):
+    code, out, err = dyml("verify", *words)
     assert (code, out) == (2, "")
     assert text in err
     assert err.count("\n") == 1

@@ -292,12 +292,12 @@ def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
 
 
 def test_missing_engines_are_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import dyml.index.extras as extras
+    from dyml import imports
 
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(extras, "import_module", missing)
+    monkeypatch.setattr(imports, "import_module", missing)
     with pytest.raises(RunError, match=r'^galleries need lancedb: pip install "dyml\[index\]"$'):
         Gallery.create(tmp_path / "g", 4, ("fine",))
 

@@ -1,9 +1,8 @@
 """ONNX is an extra: what is missing is said in one line."""
 
-from importlib import import_module
 from typing import Any
 
-from dyml.errors import RunError
+from dyml.imports import extra_module
 
 
 def onnx_module(name: str) -> Any:
@@ -12,8 +11,4 @@ def onnx_module(name: str) -> Any:
     Raises:
         RunError: it is not installed; the text says what to install.
     """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        package = name.partition(".")[0]
-        raise RunError(f'ONNX models need {package}: pip install "dyml[export]"') from error
+    return extra_module(name, "ONNX models", "export")

@@ -1,10 +1,9 @@
 """The engines are an extra: what is missing is said in one line."""
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-from dyml.errors import RunError
+from dyml.imports import extra_module
 
 
 def engine_module(name: str) -> Any:
@@ -13,10 +12,7 @@ def engine_module(name: str) -> Any:
     Raises:
         RunError: it is not installed; the text says what to install.
     """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise RunError(f'galleries need {name}: pip install "dyml[index]"') from error
+    return extra_module(name, "galleries", "index")
 
 
 def numpy_call(index: Any, name: str) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 """What goes into a gallery and what comes out."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,16 @@ class Hit:
     labels: Labels
     metadata: Metadata
     probabilities: dict[str, float] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON."""
+        return {
+            "id": self.id,
+            "similarity": self.similarity,
+            "probabilities": self.probabilities,
+            "labels": self.labels,
+            "metadata": self.metadata,
+        }
 
 
 @dataclass(frozen=True)

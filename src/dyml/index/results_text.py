@@ -36,20 +36,10 @@ def results_value(query: str, groups: Sequence[Group], grouped: bool) -> dict[st
         return {
             "query": query,
             "groups": [
-                {"class": group.name, "results": [_plain(hit) for hit in group.hits]} for group in groups
+                {"class": group.name, "results": [hit.to_dict() for hit in group.hits]} for group in groups
             ],
         }
-    return {"query": query, "results": [_plain(hit) for hit in groups[0].hits]}
-
-
-def _plain(hit: Hit) -> dict[str, Any]:
-    return {
-        "id": hit.id,
-        "similarity": hit.similarity,
-        "probabilities": hit.probabilities,
-        "labels": hit.labels,
-        "metadata": hit.metadata,
-    }
+    return {"query": query, "results": [hit.to_dict() for hit in groups[0].hits]}
 
 
 def _shown_scales(gallery: Searches, scale: str | None) -> list[str]:

@@ -75,6 +75,16 @@ def checked_weights(weights: Sequence[float] | None, scales: Sequence[str]) -> t
     return numbers
 
 
+def check_dim(dim: int) -> None:
+    """Refuse a length of the embeddings below 1.
+
+    Raises:
+        InputError: it is below 1.
+    """
+    if dim < 1:
+        raise InputError(f"dim must be 1 or more; got {dim}")
+
+
 def check_scale(scale: float) -> float:
     """Return an inverse temperature.
 

@@ -9,7 +9,14 @@ from torch.nn.functional import normalize
 from dyml.errors import InputError
 from dyml.losses._bands import class_parents
 from dyml.losses._fused import fused_terms
-from dyml.losses.checks import check_batch, check_scale, checked_margins, checked_numbers, default_margins
+from dyml.losses.checks import (
+    check_batch,
+    check_dim,
+    check_scale,
+    checked_margins,
+    checked_numbers,
+    default_margins,
+)
 from dyml.taxonomy import Taxonomy
 
 FIRST_MARGIN = 0.25  # at the finest scale; by default 0.1 more at every coarser one
@@ -121,8 +128,7 @@ class CrossScaleLoss(nn.Module):
         recompute: bool | None = None,
     ) -> None:
         super().__init__()
-        if dim < 1:
-            raise InputError(f"dim must be 1 or more; got {dim}")
+        check_dim(dim)
         self.margins = checked_margins(margins, FIRST_MARGIN, taxonomy.scales)
         self.scale = check_scale(scale)
         self.recompute = recompute

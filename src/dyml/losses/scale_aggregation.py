@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, log_softmax, normalize
+from torch.nn.functional import log_softmax, normalize
 
 from dyml.errors import InputError
+from dyml.losses._margin import margin_softmax
 from dyml.losses.checks import check_batch
 from dyml.losses.protocols import Auxiliary
 from dyml.taxonomy import Taxonomy
@@ -198,9 +199,7 @@ class ScaleAggregationLoss(nn.Module):
         losses = []
         for m, proxies in enumerate(self.proxies):
             s = class_similarities(parts[:, m], proxies.to(parts.dtype), self.sharpness)
-            own = codes[:, m]
-            s = s.scatter_add(1, own[:, None], s.new_full((len(s), 1), -self.margin))
-            losses.append(cross_entropy(self.scale * s, own))
+            losses.append(margin_softmax(s, codes[:, m], self.margin, self.scale).mean())
         return torch.stack(losses).mean()
 
     def extra_repr(self) -> str:

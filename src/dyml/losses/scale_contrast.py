@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
 from dyml.errors import InputError
-from dyml.losses.checks import check_batch, check_scale, checked_margins, checked_weights
+from dyml.losses._margin import margin_softmax
+from dyml.losses.checks import check_batch, check_dim, check_scale, checked_margins, checked_weights
 from dyml.taxonomy import Taxonomy
 
 SCALE = 12.0
@@ -103,8 +104,7 @@ class ScaleContrastLoss(nn.Module):
         proxy_scale: float = PROXY_SCALE,
     ) -> None:
         super().__init__()
-        if dim < 1:
-            raise InputError(f"dim must be 1 or more; got {dim}")
+        check_dim(dim)
         if not 0 <= share < float("inf"):
             raise InputError(f"share must be a weight of 0 or more; got {share}")
         self.dim, self.share = dim, float(share)
@@ -133,8 +133,7 @@ class ScaleContrastLoss(nn.Module):
             for m, (proxies, margin) in enumerate(zip(self.proxies, self.margins)):
                 gamma = 2 * self.proxy_scale / (m + 2)
                 cosines = x @ normalize(proxies, dim=1).to(x.dtype).T
-                less = cosines.new_full((len(x), 1), -margin)
-                terms.append(cross_entropy(gamma * cosines.scatter_add(1, own[:, m, None], less), own[:, m]))
+                terms.append(margin_softmax(cosines, own[:, m], margin, gamma).mean())
         return self._over_scales(torch.stack(terms))
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from dyml.errors import InputError
 from dyml.losses._bands import class_parents
 from dyml.losses._fused import fused_terms
 from dyml.losses._shards import GatherRows, Shard, gather_rows
-from dyml.losses.checks import check_batch, check_scale, checked_margins
+from dyml.losses.checks import check_batch, check_dim, check_scale, checked_margins
 from dyml.losses.cross_scale import FIRST_MARGIN, SCALE
 from dyml.taxonomy import Taxonomy
 
@@ -73,8 +73,7 @@ class ShardedCrossScaleLoss(nn.Module):
         group: Any = None,
     ) -> None:
         super().__init__()
-        if dim < 1:
-            raise InputError(f"dim must be 1 or more; got {dim}")
+        check_dim(dim)
         self.margins = checked_margins(margins, FIRST_MARGIN, taxonomy.scales)
         self.scale = check_scale(scale)
         self.averaged, self.recompute, self.group = averaged, recompute, group

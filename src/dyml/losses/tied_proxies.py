@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
-from dyml.errors import InputError
 from dyml.losses._bands import class_parents
-from dyml.losses.checks import check_batch, check_scale, checked_margins, checked_weights
+from dyml.losses._margin import margin_softmax
+from dyml.losses.checks import check_batch, check_dim, check_scale, checked_margins, checked_weights
 from dyml.taxonomy import Taxonomy
 
 FIRST_MARGIN = 0.2  # at the finest scale; by default 0.1 more at every coarser one
@@ -66,10 +66,7 @@ def tied_proxy_terms(
     with torch.autocast(embeddings.device.type, enabled=False):
         x = embeddings.to(dtype)
         for w, parent, margin in zip(tied_proxies(proxies.to(dtype), parents), parents, margins):
-            logits = scale * (x @ w.T)
-            less = logits.new_full((len(own), 1), -scale * margin)
-            logits = logits.scatter_add(1, own[:, None], less)
-            terms.append(cross_entropy(logits, own, reduction="none"))
+            terms.append(margin_softmax(x @ w.T, own, margin, scale))
             own = parent[own]
     return torch.stack(terms)
 
@@ -115,8 +112,7 @@ class TiedProxyLoss(nn.Module):
         weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        if dim < 1:
-            raise InputError(f"dim must be 1 or more; got {dim}")
+        check_dim(dim)
         self.margins = checked_margins(margins, FIRST_MARGIN, taxonomy.scales)
         self.scale = check_scale(scale)
         self.weights = checked_weights(weights, taxonomy.scales)

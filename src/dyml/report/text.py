@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -64,7 +65,7 @@ def several(count: int, noun: str) -> str:
     return f"{count:,} {many}"
 
 
-def listed(items: list[str], last: str = "and") -> str:
+def listed(items: Sequence[str], last: str = "and") -> str:
     """Join words with commas and a last `and`.
 
     >>> listed(["fine", "middle", "coarse"])

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic_core import to_json
 from dyml.gauge import Gauge
 from dyml.index import Gallery
 from dyml.index.map import NAME as MAP
+from dyml.serve.etags import etag_of
 from dyml.serve.limits import Limits
 
 CURVE = np.linspace(-1.0, 1.0, 401)
@@ -67,7 +67,7 @@ class Overview:
             kept = self._kept.get(name)
             if kept is None or kept[0] != version:
                 body = to_json(make())
-                kept = self._kept[name] = (version, Made(body, f'"{sha256(body).hexdigest()[:32]}"'))
+                kept = self._kept[name] = (version, Made(body, etag_of(body)))
         return kept[1]
 
 

@@ -1,14 +1,13 @@
 """GET / and /static: the page, from a list of files that is fixed when the service starts."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from dyml.serve.etags import etag_of, has_etag
 from dyml.serve.problems import Problem
-from dyml.serve.showing import has_etag
 
 FOLDER = Path(__file__).with_name("page")
 INDEX = "index.html"
@@ -44,9 +43,7 @@ def read_assets(folder: Path = FOLDER) -> dict[str, Asset]:
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.suffix in KINDS:
             data = file.read_bytes()
-            found[file.relative_to(folder).as_posix()] = Asset(
-                data, KINDS[file.suffix], f'"{sha256(data).hexdigest()[:32]}"'
-            )
+            found[file.relative_to(folder).as_posix()] = Asset(data, KINDS[file.suffix], etag_of(data))
     return found
 
 

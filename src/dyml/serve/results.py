@@ -7,26 +7,15 @@ from numpy.typing import NDArray
 
 from dyml.gauge import Gauge
 from dyml.gauge.priors import EVEN
-from dyml.index import Gallery, Group, Hit, Item
+from dyml.index import Gallery, Group, Item
 from dyml.serve.schemas import SearchOptions, plain_where
 
 SAME = "p=0.5"
 
 
-def hit_body(hit: Hit) -> dict[str, Any]:
-    """Return a hit."""
-    return {
-        "id": hit.id,
-        "similarity": hit.similarity,
-        "probabilities": hit.probabilities,
-        "labels": hit.labels,
-        "metadata": hit.metadata,
-    }
-
-
 def group_body(group: Group) -> dict[str, Any]:
     """Return a group."""
-    return {"name": group.name, "results": [hit_body(hit) for hit in group.hits]}
+    return {"name": group.name, "results": [hit.to_dict() for hit in group.hits]}
 
 
 def find(
@@ -53,12 +42,12 @@ def find(
             where=where,
             exclude=exclude,
         )
-        return {"results": [hit_body(hit) for hit in hits], "groups": None}
+        return {"results": [hit.to_dict() for hit in hits], "groups": None}
     groups = gallery.groups(
         query, options.group_by, k=options.k, per_class=options.per_class or 1, where=where, exclude=exclude
     )
     best = sorted((hit for group in groups for hit in group.hits), key=lambda hit: -hit.similarity)
-    return {"results": [hit_body(hit) for hit in best], "groups": [group_body(group) for group in groups]}
+    return {"results": [hit.to_dict() for hit in best], "groups": [group_body(group) for group in groups]}
 
 
 def item_body(item: Item) -> dict[str, Any]:

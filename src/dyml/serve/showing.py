@@ -1,7 +1,6 @@
 """GET /v1/pictures and /v1/thumbnails: what items look like."""
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from starlette.responses import Response
 
 from dyml.index import Item
 from dyml.serve.access import Reading, ServiceDep
+from dyml.serve.etags import etag_of, has_etag
 from dyml.serve.items import One
 from dyml.serve.openapi import Responses, problems
 from dyml.serve.pictures import media_type
@@ -46,17 +46,11 @@ async def thumbnail(request: Request, service: ServiceDep, asked: Annotated[One,
 
 def image_response(request: Request, data: bytes) -> Response:
     """Return a picture, or 304 where the client has it."""
-    etag = f'"{sha256(data).hexdigest()[:32]}"'
+    etag = etag_of(data)
     headers = {"ETag": etag, "Cache-Control": KEPT, "Vary": "X-API-Key", **ALONE}
     if has_etag(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type=media_type(data) or "application/octet-stream", headers=headers)
-
-
-def has_etag(request: Request, etag: str) -> bool:
-    """Whether the client has what it asks for."""
-    known = request.headers.get("if-none-match", "")
-    return known.strip() == "*" or etag in [one.strip().removeprefix("W/") for one in known.split(",")]
 
 
 def whole_picture(service: Service, item: Item) -> bytes:

@@ -4,12 +4,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from dyml.serve.access import Reading, ServiceDep
+from dyml.serve.etags import has_etag
 from dyml.serve.forms import JSON, json_response
 from dyml.serve.metrics import CONTENT_TYPE
 from dyml.serve.openapi import Responses, problems
 from dyml.serve.overview import Made
 from dyml.serve.schemas import HealthOut, MapOut, ScalesOut, TaxonomyOut
-from dyml.serve.showing import has_etag
 
 router = APIRouter(prefix="/v1", tags=["gallery"], dependencies=[Reading])
 health = APIRouter(tags=["health"])

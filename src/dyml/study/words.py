@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from dyml.report.text import listed
 from dyml.study.records import Record, scales_of, spread_of
 from dyml.study.statistics import Spread, Standing, pooled_std, standing
 
@@ -26,15 +27,6 @@ def standing_of(records: Sequence[Record], scale: str, name: str) -> Standing | 
     """Say who is ahead in a measure of one set; None where no run has it."""
     found = spreads(records, scale, name)
     return standing(found, pooled_std(list(found.values()))) if found else None
-
-
-def joined(words: Sequence[str]) -> str:
-    """Join with commas and a last "and".
-
-    >>> joined(["a", "b", "c"])
-    'a, b and c'
-    """
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def verdict(records: Sequence[Record], scale: str, name: str, titles: Mapping[str, str]) -> str:
@@ -63,7 +55,7 @@ def verdict(records: Sequence[Record], scale: str, name: str, titles: Mapping[st
         )
     if len(result.level) == len(found):
         return f"{place}: no difference between any of the {len(found)} methods (within {result.margin:.1f})."
-    return f"{place}: no difference between {joined(shown)}: they lie within {result.margin:.1f}."
+    return f"{place}: no difference between {listed(shown)}: they lie within {result.margin:.1f}."
 
 
 def conflict(records: Sequence[Record], titles: Mapping[str, str], name: str = "mAP") -> str:
@@ -109,12 +101,12 @@ def across_sets(records: Sequence[Record], titles: Mapping[str, str], scale: str
     everywhere = [titles[method] for method, names in counts.items() if len(names) == len(sets)]
     if everywhere:
         verb = "is" if len(everywhere) == 1 else "are"
-        return f"In {name}, {joined(everywhere)} {verb} first or level with the first on every set."
+        return f"In {name}, {listed(everywhere)} {verb} first or level with the first on every set."
     most = max(map(len, counts.values()), default=0)
     if most < 2:
         return f"In {name}, no method is first or level with the first on more than one set."
-    leading = [f"{titles[m]} ({joined(names)})" for m, names in counts.items() if len(names) == most]
+    leading = [f"{titles[m]} ({listed(names)})" for m, names in counts.items() if len(names) == most]
     return (
         f"In {name}, no method is first or level with the first on every set; nearest to it: "
-        f"{joined(leading)}."
+        f"{listed(leading)}."
     )
